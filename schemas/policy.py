@@ -1,0 +1,72 @@
+"""What a brand may do with whose data: notices, purposes, recipients, countries. Versioned data from leadgate.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.vocabulary import Language, RecipientKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One version of one notice text in one language. Times are aware UTC; ``valid_until`` None means still in force."""
+
+    notice_id: str
+    version: str
+    language: Language
+    text: str
+    text_sha256: str  # lower-case hex over the UTF-8 bytes of ``text``
+    purposes: frozenset[str]
+    valid_from: datetime
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What the data are used for; ``valid_for`` is how long one consent carries."""
+
+    code: str
+    title: Mapping[Language, str]
+    fields: frozenset[str]
+    recipients: frozenset[RecipientKind]
+    valid_for: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """A configured destination as the gate sees it. ``discloses`` comes from the connector's manifest."""
+
+    name: str
+    kind: RecipientKind
+    country: str  # ISO 3166-1 alpha-2 of the place where the recipient stores
+    purposes: tuple[str, ...]  # in order of preference
+    discloses: Mapping[str, frozenset[str]]  # purpose -> fields, already narrowed by the configuration
+    requires: frozenset[str]  # personal fields without which the destination cannot use a lead
+    transfer_basis: str | None = None  # recorded basis for crossing a border, e.g. a notification number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A subject people are called back about, with its own fields: name -> required."""
+
+    code: str
+    fields: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandPolicy:
+    """Everything the gate needs to know about one brand. ``version`` is a digest over the policy's own text."""
+
+    brand: str
+    title: str
+    home_country: str  # where personal data are stored first
+    countries: frozenset[str]  # of the people it serves
+    default_region: str | None  # for phones written without a country
+    notices: Mapping[tuple[str, str, Language], Notice]
+    purposes: Mapping[str, Purpose]
+    topics: Mapping[str, Topic]
+    recipients: Mapping[str, Recipient]
+    duplicate_window: timedelta
+    version: str

@@ -1,0 +1,130 @@
+"""Closed vocabularies. Every word that is stored, logged or sent stands here once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    VK = "vk"
+    FACEBOOK = "facebook"
+    INSTAGRAM = "instagram"
+
+
+class Language(StrEnum):
+    RU = "ru"
+    EN = "en"
+
+
+class Indication(StrEnum):
+    """How the data subject indicated agreement (ISO/IEC TS 27560 event type, refined)."""
+
+    DIRECT_MESSAGE = "direct_message"
+    COMMENT = "comment"
+    FORM_CHECKBOX = "form_checkbox"
+    LEAD_FORM = "lead_form"
+    SPOKEN = "spoken"
+
+
+class SubmissionKind(StrEnum):
+    LEAD = "lead"
+    WITHDRAWAL = "withdrawal"
+
+
+class SubmissionState(StrEnum):
+    RECEIVED = "received"
+    ADMITTED = "admitted"
+    QUARANTINED = "quarantined"
+    REFUSED = "refused"
+
+
+class Decision(StrEnum):
+    ADMIT = "admit"
+    QUARANTINE = "quarantine"
+    REFUSE = "refuse"
+
+
+class Reason(StrEnum):
+    """Why a submission was quarantined (a person can mend it) or refused (it must not be used)."""
+
+    # Quarantine, because unreadable or invalid.
+    UNPARSABLE = "unparsable"
+    INVALID_FIELD = "invalid_field"
+    UNKNOWN_BRAND = "unknown_brand"
+    UNKNOWN_TOPIC = "unknown_topic"
+    UNKNOWN_NOTICE = "unknown_notice"
+    UNKNOWN_PURPOSE = "unknown_purpose"
+    NOTICE_TEXT_MISMATCH = "notice_text_mismatch"
+    CONSENT_IN_FUTURE = "consent_in_future"
+    CONSENT_BEFORE_NOTICE = "consent_before_notice"
+    NO_WAY_TO_REACH = "no_way_to_reach"
+    # Refuse, because valid but not to be used.
+    NO_CONSENT = "no_consent"
+    CONSENT_EXPIRED = "consent_expired"
+    NOTICE_RETIRED = "notice_retired"
+    WITHDRAWN = "withdrawn"
+    COUNTRY_NOT_SERVED = "country_not_served"
+    NO_DESTINATION = "no_destination"
+    DUPLICATE = "duplicate"
+
+
+class PersonState(StrEnum):
+    KNOWN = "known"
+    WITHDRAWN = "withdrawn"
+    ERASED = "erased"
+
+
+class Outcome(StrEnum):
+    """State of a delivery. The last line of the comment says who moves it on.
+
+    queued and deferred wait for the scheduler; claimed for its worker; uncertain for a read-back; accepted, rejected,
+    dead and suppressed are final (dead may be replayed by a person).
+    """
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    DEFERRED = "deferred"
+    UNCERTAIN = "uncertain"
+    DEAD = "dead"
+    SUPPRESSED = "suppressed"
+
+
+FINAL_OUTCOMES = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.DEAD, Outcome.SUPPRESSED})
+
+
+class RecipientKind(StrEnum):
+    CALL_CENTER = "call_center"
+    CRM = "crm"
+
+
+class WriteMode(StrEnum):
+    """What repeating a write does at the vendor; decides how doubt is resolved."""
+
+    UPSERT = "upsert"  # the same key twice is one record
+    CREATE_ONLY = "create_only"  # our key is honoured once, the second time is refused
+    SEARCH_THEN_WRITE = "search_then_write"  # no unique key, but our key can be searched
+    APPEND_ONLY = "append_only"  # every write is another record and none can be found again
+
+
+class Event(StrEnum):
+    """What a leaf of the audit log says happened."""
+
+    SUBMISSION_RECEIVED = "submission.received"
+    LEAD_ADMITTED = "lead.admitted"
+    SUBMISSION_QUARANTINED = "submission.quarantined"
+    SUBMISSION_REFUSED = "submission.refused"
+    DELIVERY_ACCEPTED = "delivery.accepted"
+    DELIVERY_REJECTED = "delivery.rejected"
+    DELIVERY_DEFERRED = "delivery.deferred"
+    DELIVERY_UNCERTAIN = "delivery.uncertain"
+    DELIVERY_RESOLVED = "delivery.resolved"
+    DELIVERY_DEAD = "delivery.dead"
+    DELIVERY_SUPPRESSED = "delivery.suppressed"
+    DELIVERY_REPLAYED = "delivery.replayed"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
+    SUBJECT_ERASED = "subject.erased"
+    KEYS_REWRAPPED = "keys.rewrapped"
+    RETENTION_APPLIED = "retention.applied"
+    IDENTITY_OPENED = "identity.opened"
