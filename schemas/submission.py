@@ -52,4 +52,12 @@ class Unparsable:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What committing a group of submissions came to: ``repeated`` ones were in the inbox already, under the same id."""
+
+    new: int
+    repeated: int
+
+
 Parsed = LeadDocument | Withdrawal | Unparsable
