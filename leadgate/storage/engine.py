@@ -1,0 +1,212 @@
+"""One door to the database. It refuses to start on a ledger of an unknown version, and to lose a commit: SQLite runs with
+WAL and synchronous=FULL, Postgres with its own synchronous_commit=on.
+
+Every database error leaves as StorageUnavailableError without the driver's text, which quotes parameters.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from schemas.errors import ConfigurationError, StorageUnavailableError
+
+T = TypeVar("T")
+
+#: How long SQLite waits for another writer before it gives up, in seconds.
+_SQLITE_BUSY_SECONDS = 30
+#: Values bound in one SQLite statement; its limit is 32,766.
+_SQLITE_VALUES = 10_000
+#: How often a transaction that lost a race (unique key, deadlock, serialisation) is run again.
+_RACE_TRIES = 5
+
+
+class RaceError(Exception):
+    """Two workers did the same thing at once; the transaction is run again and sees what the other one did."""
+
+
+class Transaction:
+    """An open transaction; ends with the ``with`` block that gave it."""
+
+    __slots__ = ("connection", "postgres")
+
+    def __init__(self, connection: Connection, *, postgres: bool) -> None:
+        self.connection = connection
+        self.postgres = postgres
+
+    def rows(self, statement: str, /, **parameters: Any) -> list[Any]:
+        """All rows of a textual statement with ``:named`` parameters."""
+        return list(self.connection.execute(text(statement), parameters).all())
+
+    def rows_in(self, statement: str, values: Sequence[Any], /, **parameters: Any) -> list[Any]:
+        """As ``rows``, with ``in :values`` in the statement standing for a list of any length."""
+        if not values:
+            return []
+        if self.postgres:
+            return self.rows(statement.replace(" in :values", " = any(:values)"), values=list(values), **parameters)
+        found: list[Any] = []
+        for start in range(0, len(values), _SQLITE_VALUES):
+            bound = text(statement).bindparams(bindparam("values", expanding=True))
+            part = list(values[start : start + _SQLITE_VALUES])
+            found += self.connection.execute(bound, {"values": part, **parameters}).all()
+        return found
+
+    def run(self, statement: str, /, **parameters: Any) -> int:
+        """Execute; answer the number of rows touched."""
+        return int(self.connection.execute(text(statement), parameters).rowcount)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows: COPY on Postgres, one prepared statement on SQLite."""
+        if not rows:
+            return
+        cursor = self.connection.connection.cursor()
+        names = ", ".join(columns)
+        try:
+            if self.postgres:
+                with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
+                    for row in rows:
+                        copy.write_row(row)
+            else:
+                marks = ", ".join("?" * len(columns))
+                cursor.executemany(f"insert into {table} ({names}) values ({marks})", rows)
+        except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; _translate sorts it
+            raise _translate(error) from None
+        finally:
+            cursor.close()
+
+    def update(self, table: str, key: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+        """Update many rows by ``key``. Each row is (key, one value per column); ``columns`` maps name -> Postgres type."""
+        if not rows:
+            return
+        cursor = self.connection.connection.cursor()
+        try:
+            if self.postgres:
+                sets = ", ".join(f"{name} = fresh.{name}" for name in columns)
+                arrays = ", ".join(["%s::text[]", *(f"%s::{kind}[]" for kind in columns.values())])
+                names = ", ".join([key, *columns])
+                cursor.execute(
+                    f"update {table} set {sets} from unnest({arrays}) as fresh({names}) where {table}.{key} = fresh.{key}",
+                    [list(column) for column in zip(*rows, strict=True)],
+                )
+            else:
+                sets = ", ".join(f"{name} = ?" for name in columns)
+                cursor.executemany(
+                    f"update {table} set {sets} where {key} = ?",
+                    [(*row[1:], row[0]) for row in rows],
+                )
+        except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; _translate sorts it
+            raise _translate(error) from None
+        finally:
+            cursor.close()
+
+    def lock(self, name: int) -> None:
+        """Hold a named lock until the transaction ends. SQLite transactions are exclusive writers already."""
+        if self.postgres:
+            self.connection.execute(text("select pg_advisory_xact_lock(:name)"), {"name": name})
+
+
+class Ledger:
+    """The database, as the pipeline sees it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.postgres = self.url.get_backend_name() == "postgresql"
+        if not self.postgres and self.url.get_backend_name() != "sqlite":
+            raise ConfigurationError(
+                "unknown_database", "only SQLite and Postgres are supported", field="LEADGATE_DATABASE_URL"
+            )
+        self.engine = _sqlite_engine(url) if not self.postgres else _postgres_engine(url)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction: commits at the end of the block, rolls back on any exception."""
+        try:
+            with self.engine.begin() as connection:
+                if not self.postgres:
+                    connection.exec_driver_sql("begin immediate")
+                yield Transaction(connection, postgres=self.postgres)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise _translate(error) from None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Transaction]:
+        """A read-only view of one moment, for reports and exports; it blocks no writer."""
+        try:
+            with self.engine.connect() as connection:
+                if self.postgres:
+                    connection.exec_driver_sql("set transaction isolation level repeatable read read only")
+                else:
+                    connection.exec_driver_sql("begin")
+                yield Transaction(connection, postgres=self.postgres)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise _translate(error) from None
+
+    def retrying(self, work: Callable[[Transaction], T]) -> T:
+        """Run ``work`` in a transaction, again if it lost a race. ``work`` must change nothing but the database."""
+        for remaining in range(_RACE_TRIES, 0, -1):
+            try:
+                with self.transaction() as tx:
+                    return work(tx)
+            except RaceError:
+                if remaining == 1:
+                    raise StorageUnavailableError("database_contended", "a transaction lost the same race five times") from None
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _postgres_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername != "postgresql+psycopg":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": 5, "application_name": "leadgate"}
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma synchronous=full")
+        connection.execute("pragma secure_delete=on")  # a destroyed key leaves no bytes behind in the file
+
+    return engine
+
+
+#: SQLSTATE classes: 40 transaction rollback (deadlock, serialisation), 23 integrity (a unique key somebody else just took).
+_RACES = ("40", "23")
+
+
+def _translate(error: BaseException) -> Exception:
+    """Our error for the driver's; never carries the driver's words."""
+    if isinstance(error, DBAPIError):
+        original = error.orig
+        if isinstance(error, IntegrityError) or str(getattr(original, "sqlstate", "") or "").startswith(_RACES):
+            return RaceError(type(error).__name__)
+        return StorageUnavailableError(
+            _code(original), "the ledger could not be read or written", field="LEADGATE_DATABASE_URL"
+        )
+    if str(getattr(error, "sqlstate", "") or "").startswith(_RACES) or isinstance(error, sqlite3.IntegrityError):
+        return RaceError(type(error).__name__)
+    return StorageUnavailableError(_code(error), "the ledger could not be read or written", field="LEADGATE_DATABASE_URL")
+
+
+def _code(error: BaseException | None) -> str:
+    state = str(getattr(error, "sqlstate", "") or "")
+    if state.startswith("53") or "full" in str(getattr(error, "sqlite_errorname", "")).lower():
+        return "database_full"
+    return "database_unavailable"

@@ -1,0 +1,93 @@
+"""The inbox: submissions from the moment they were accepted to the moment they were decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+from leadgate.storage.engine import Transaction
+from leadgate.storage.tables import submission
+
+_COLUMNS = ("submission_id", "source", "event_id", "media_type", "received_at", "state", "wrapped_key", "key_version", "sealed")
+#: Rows in one multi-row INSERT; nine parameters each stay far below both databases' limits.
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A submission that nobody decided yet, still sealed."""
+
+    submission_id: str
+    source: str
+    event_id: str
+    media_type: str
+    received_at: int
+    wrapped_key: bytes
+    key_version: int
+    sealed: bytes
+
+
+def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> set[str]:
+    """Insert submissions (values in the order of the columns above); answer the ids of those that were new."""
+    insert = postgresql.insert if tx.postgres else sqlite.insert
+    fresh: set[str] = set()
+    for start in range(0, len(rows), _CHUNK):
+        values = [dict(zip(_COLUMNS, row, strict=True)) for row in rows[start : start + _CHUNK]]
+        statement = insert(submission).values(values).on_conflict_do_nothing().returning(submission.c.submission_id)
+        fresh.update(tx.connection.execute(statement).scalars())
+    return fresh
+
+
+def take(tx: Transaction, limit: int) -> list[Waiting]:
+    """The oldest undecided submissions that no other worker holds; they stay ours until the transaction ends."""
+    rows = tx.rows(
+        "select submission_id, source, event_id, media_type, received_at, wrapped_key, key_version, sealed from submission"
+        " where state = 'received' order by submission_id limit :limit" + (" for update skip locked" if tx.postgres else ""),
+        limit=limit,
+    )
+    return [
+        Waiting(
+            submission_id=row[0],
+            source=row[1],
+            event_id=row[2],
+            media_type=row[3],
+            received_at=row[4],
+            wrapped_key=bytes(row[5]),
+            key_version=row[6],
+            sealed=bytes(row[7]),
+        )
+        for row in rows
+    ]
+
+
+def decide_admitted(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Mark as admitted and destroy the sealed bytes with their key: the lead is in the vault now.
+
+    Rows are (submission_id, kind, brand, person_id, lead_id, decided_at).
+    """
+    _decide(tx, [(*row[:1], "admitted", *row[1:], None, None, None) for row in rows], keep_bytes=False)
+
+
+def decide_otherwise(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Mark as quarantined or refused; the sealed bytes stay until retention.
+
+    Rows are (submission_id, state, kind, brand, person_id, lead_id, decided_at, findings).
+    """
+    _decide(tx, rows, keep_bytes=True)
+
+
+def _decide(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, keep_bytes: bool) -> None:
+    columns = {"state": "text", "kind": "text", "brand": "text", "person_id": "text", "lead_id": "text", "decided_at": "bigint"}
+    if keep_bytes:
+        columns["findings"] = "text"
+    else:
+        columns |= {"findings": "text", "wrapped_key": "bytea", "sealed": "bytea"}
+    tx.update("submission", "submission_id", columns, rows)
+
+
+def oldest_waiting(tx: Transaction) -> int | None:
+    """When the oldest undecided submission came in, or None."""
+    return tx.rows("select min(received_at) from submission where state = 'received'")[0][0]  # type: ignore[no-any-return]

@@ -1,0 +1,92 @@
+"""Where leaves wait, stand in order, and are signed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from leadgate.storage.engine import Transaction
+
+#: Advisory lock: one integrator at a time gives out leaf indexes.
+INTEGRATOR_LOCK = 0x6C65_6164_6C6F_67
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCheckpoint:
+    """The newest signed statement over the log."""
+
+    tree_size: int
+    root: bytes
+    frontier: bytes
+    note: str
+    signed_at: int
+
+
+def append(tx: Transaction, leaves: Sequence[tuple[str | None, bytes]]) -> None:
+    """Commit leaves with the state they speak of; each is (lead id or None, encoded leaf)."""
+    tx.insert("audit_pending", ("lead_id", "body"), leaves)
+
+
+def take_pending(tx: Transaction, limit: int) -> list[tuple[str | None, bytes]]:
+    """Remove the oldest pending leaves; the caller orders them in the same transaction."""
+    rows = tx.rows(
+        "delete from audit_pending where pending_id in (select pending_id from audit_pending order by pending_id limit :limit)"
+        " returning pending_id, lead_id, body",
+        limit=limit,
+    )
+    return [(row[1], bytes(row[2])) for row in sorted(rows, key=lambda row: row[0])]
+
+
+def add_leaves(tx: Transaction, rows: Sequence[tuple[int, str | None, bytes, bytes]]) -> None:
+    """Rows are (leaf_index, lead id or None, leaf hash, body)."""
+    tx.insert("audit_leaf", ("leaf_index", "lead_id", "leaf_hash", "body"), rows)
+
+
+def last_checkpoint(tx: Transaction) -> StoredCheckpoint | None:
+    """The newest checkpoint, or None for an empty log."""
+    rows = tx.rows("select tree_size, root, frontier, note, signed_at from checkpoint order by tree_size desc limit 1")
+    if not rows:
+        return None
+    row = rows[0]
+    return StoredCheckpoint(tree_size=row[0], root=bytes(row[1]), frontier=bytes(row[2]), note=row[3], signed_at=row[4])
+
+
+def add_checkpoint(tx: Transaction, checkpoint: StoredCheckpoint) -> None:
+    """Remember a signed checkpoint."""
+    tx.run(
+        "insert into checkpoint (tree_size, root, frontier, note, signed_at) values (:size, :root, :frontier, :note, :at)",
+        size=checkpoint.tree_size,
+        root=checkpoint.root,
+        frontier=checkpoint.frontier,
+        note=checkpoint.note,
+        at=checkpoint.signed_at,
+    )
+
+
+def leaves_of(tx: Transaction, lead_id: str) -> list[tuple[int | None, bytes]]:
+    """(leaf index, or None while pending; body) of every leaf about a lead, oldest first."""
+    ordered = tx.rows("select leaf_index, body from audit_leaf where lead_id = :lead order by leaf_index", lead=lead_id)
+    pending = tx.rows("select body from audit_pending where lead_id = :lead order by pending_id", lead=lead_id)
+    return [(row[0], bytes(row[1])) for row in ordered] + [(None, bytes(row[0])) for row in pending]
+
+
+def all_leaves(tx: Transaction) -> Iterator[tuple[int, bytes, bytes]]:
+    """(leaf index, leaf hash, body) of the whole log, in pages, in order."""
+    page = 5_000
+    after = -1
+    while True:
+        rows = tx.rows(
+            "select leaf_index, leaf_hash, body from audit_leaf where leaf_index > :after order by leaf_index limit :page",
+            after=after,
+            page=page,
+        )
+        if not rows:
+            return
+        for row in rows:
+            yield row[0], bytes(row[1]), bytes(row[2])
+        after = rows[-1][0]
+
+
+def all_checkpoints(tx: Transaction) -> list[str]:
+    """Every signed note, oldest first."""
+    return [row[0] for row in tx.rows("select note from checkpoint order by tree_size")]

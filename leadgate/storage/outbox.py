@@ -1,0 +1,229 @@
+"""The outbox: deliveries from queued to a final outcome.
+
+A row is claimed with a lease before anything is sent, so a worker that dies leaves a mark: an expired lease means nobody knows
+whether the record arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leadgate.storage.engine import Transaction
+from schemas.vocabulary import Outcome
+
+_DELIVERY_COLUMNS = (
+    "delivery_id",
+    "lead_id",
+    "person_id",
+    "destination",
+    "purpose",
+    "key",
+    "state",
+    "attempt",
+    "created_at",
+    "not_before",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in our hands, with everything the second look of the gate and the vault need. Times are micros."""
+
+    delivery_id: str
+    lead_id: str
+    person_id: str
+    purpose: str
+    key: str
+    attempt: int
+    brand: str
+    channel: str
+    language: str
+    topic: str
+    country: str
+    received_at: int
+    sealed: bytes | None
+    wrapped_key: bytes | None
+    key_version: int | None
+    consent_id: str
+    purposes: str
+    notice_id: str
+    notice_version: str
+    notice_language: str
+    text_sha256: str
+    indication: str
+    evidence: str
+    given_at: int
+    recorded_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """A delivery of which nobody knows whether it arrived."""
+
+    delivery_id: str
+    lead_id: str
+    key: str
+    attempt: int
+
+
+def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Queue deliveries, values in the order of the columns above."""
+    tx.insert("delivery", _DELIVERY_COLUMNS, rows)
+
+
+def _skip(tx: Transaction) -> str:
+    return " for update skip locked" if tx.postgres else ""
+
+
+def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: int, lease_until: int) -> list[Claimed]:
+    """Take the oldest due deliveries for this worker until ``lease_until``."""
+    taken = tx.rows(
+        "update delivery set state = 'claimed', attempt = attempt + 1, lease_until = :lease, worker = :worker"
+        " where delivery_id in (select delivery_id from delivery where destination = :destination"
+        " and state in ('queued', 'deferred') and not_before <= :now order by not_before limit :limit" + _skip(tx) + ")"
+        " returning delivery_id",
+        lease=lease_until,
+        worker=worker,
+        destination=destination,
+        now=now,
+        limit=limit,
+    )
+    rows = tx.rows_in(
+        "select d.delivery_id, d.lead_id, d.person_id, d.purpose, d.key, d.attempt, l.brand, l.channel, l.language, l.topic,"
+        " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes, c.notice_id, c.notice_version,"
+        " c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at, c.recorded_at"
+        " from delivery d join lead l on l.lead_id = d.lead_id join person p on p.person_id = d.person_id"
+        " join consent_record c on c.consent_id = l.consent_id where d.delivery_id in :values",
+        [row[0] for row in taken],
+    )
+    return [Claimed(*row) for row in rows]
+
+
+def settle(tx: Transaction, worker: str, rows: Sequence[tuple[Any, ...]]) -> set[str]:
+    """Write outcomes of claimed deliveries; answer the ids that were still this worker's.
+
+    Rows are (delivery_id, state, reason, vendor_ref, sent_sha256, not_before, decided_at, attempt). A row whose lease ran out
+    and was taken over meanwhile is left alone: the one who took it over reads it back.
+    """
+    mine = {
+        row[0]
+        for row in tx.rows_in(
+            "select delivery_id from delivery where worker = :worker and state in ('claimed', 'uncertain')"
+            " and delivery_id in :values" + (" for update" if tx.postgres else ""),
+            [row[0] for row in rows],
+            worker=worker,
+        )
+    }
+    tx.update(
+        "delivery",
+        "delivery_id",
+        {
+            "state": "text",
+            "reason": "text",
+            "vendor_ref": "text",
+            "sent_sha256": "text",
+            "not_before": "bigint",
+            "decided_at": "bigint",
+            "attempt": "integer",
+            "lease_until": "bigint",
+        },
+        [(*row, None) for row in rows if row[0] in mine],
+    )
+    return mine
+
+
+def expire_leases(tx: Transaction, *, destination: str, now: int, look_at: int) -> list[Doubtful]:
+    """Turn claims whose lease ran out into doubts, to be read back not before ``look_at``."""
+    rows = tx.rows(
+        "update delivery set state = 'uncertain', reason = 'lease_expired', not_before = :look_at, lease_until = null"
+        " where delivery_id in (select delivery_id from delivery where destination = :destination and state = 'claimed'"
+        " and lease_until <= :now" + _skip(tx) + ") returning delivery_id, lead_id, key, attempt",
+        destination=destination,
+        now=now,
+        look_at=look_at,
+    )
+    return [Doubtful(delivery_id=row[0], lead_id=row[1], key=row[2], attempt=row[3]) for row in rows]
+
+
+def claim_doubtful(tx: Transaction, *, destination: str, worker: str, limit: int, now: int, look_again: int) -> list[Doubtful]:
+    """Take due doubts for a read-back; if this worker dies they are due again at ``look_again``."""
+    rows = tx.rows(
+        "update delivery set worker = :worker, not_before = :look_again where delivery_id in (select delivery_id from delivery"
+        " where destination = :destination and state = 'uncertain' and not_before <= :now order by not_before limit :limit"
+        + _skip(tx)
+        + ") returning delivery_id, lead_id, key, attempt",
+        worker=worker,
+        destination=destination,
+        now=now,
+        limit=limit,
+        look_again=look_again,
+    )
+    return [Doubtful(delivery_id=row[0], lead_id=row[1], key=row[2], attempt=row[3]) for row in rows]
+
+
+def suppress_waiting(
+    tx: Transaction, *, person_id: str, purposes: Sequence[str] | None, reason: str, now: int
+) -> list[tuple[str, str]]:
+    """Stop what is queued or deferred for a person (for some purposes, or all); answer (delivery id, lead id)."""
+    stopped = tx.rows(
+        "update delivery set state = 'suppressed', reason = :reason, decided_at = :now where person_id = :person"
+        " and state in ('queued', 'deferred')"
+        + (
+            ""
+            if purposes is None
+            else " and purpose = any(string_to_array(:purposes, ' '))"
+            if tx.postgres
+            else " and instr(' ' || :purposes || ' ', ' ' || purpose || ' ') > 0"
+        )
+        + " returning delivery_id, lead_id",
+        reason=reason,
+        now=now,
+        person=person_id,
+        **({} if purposes is None else {"purposes": " ".join(purposes)}),
+    )
+    return [(row[0], row[1]) for row in stopped]
+
+
+def replay(
+    tx: Transaction, *, destination: str | None, delivery_ids: Sequence[str] | None, now: int
+) -> list[tuple[str, str, str]]:
+    """Put dead letters back into the queue; answer (delivery id, lead id, destination)."""
+    rows = tx.rows(
+        "select delivery_id, lead_id, destination from delivery where state = 'dead'"
+        + (" and destination = :destination" if destination else ""),
+        **({"destination": destination} if destination else {}),
+    )
+    chosen = [tuple(row) for row in rows if delivery_ids is None or row[0] in set(delivery_ids)]
+    tx.update(
+        "delivery",
+        "delivery_id",
+        {"state": "text", "attempt": "integer", "not_before": "bigint", "reason": "text", "decided_at": "bigint"},
+        [(row[0], Outcome.QUEUED.value, 0, now, None, None) for row in chosen],
+    )
+    return [(row[0], row[1], row[2]) for row in chosen]
+
+
+def destinations_with_work(tx: Transaction, now: int) -> list[str]:
+    """Destinations that have something due now: to send, to read back, or a lease that ran out."""
+    return [
+        row[0]
+        for row in tx.rows(
+            "select distinct destination from delivery where"
+            " (state in ('queued', 'deferred', 'uncertain') and not_before <= :now) or (state = 'claimed' and lease_until <= :now) order by destination",
+            now=now,
+        )
+    ]
+
+
+def recipients_of(tx: Transaction, person_id: str) -> list[str]:
+    """Destinations that hold, or may hold, something of a person."""
+    return [
+        row[0]
+        for row in tx.rows(
+            "select distinct destination from delivery where person_id = :person"
+            " and state in ('accepted', 'claimed', 'uncertain') order by destination",
+            person=person_id,
+        )
+    ]

@@ -1,0 +1,79 @@
+"""Data subjects as the ledger knows them: a random id, a wrapped key, keyed digests, and what they took back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leadgate.storage.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPerson:
+    """A person whose key still exists."""
+
+    person_id: str
+    wrapped_key: bytes
+    key_version: int
+
+
+def find(tx: Transaction, digests: Sequence[bytes]) -> dict[bytes, KnownPerson]:
+    """The living person behind each known digest."""
+    rows = tx.rows_in(
+        "select i.digest, p.person_id, p.wrapped_key, p.key_version from identifier i"
+        " join person p on p.person_id = i.person_id where p.wrapped_key is not null and i.digest in :values",
+        digests,
+    )
+    return {bytes(row[0]): KnownPerson(person_id=row[1], wrapped_key=bytes(row[2]), key_version=row[3]) for row in rows}
+
+
+def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows are (person_id, brand, state, created_at, wrapped_key, key_version)."""
+    tx.insert("person", ("person_id", "brand", "state", "created_at", "wrapped_key", "key_version"), rows)
+
+
+def add_identifiers(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows are (digest, person_id, kind, key_version)."""
+    tx.insert("identifier", ("digest", "person_id", "kind", "key_version"), rows)
+
+
+def withdrawals(tx: Transaction, person_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """By person and purpose: when it was taken back; only people who took something back appear."""
+    taken: dict[str, dict[str, int]] = {}
+    rows = tx.rows_in("select person_id, purpose, withdrawn_at from withdrawal where person_id in :values", list(person_ids))
+    for person_id, purpose, moment in rows:
+        taken.setdefault(person_id, {})[purpose] = moment
+    return taken
+
+
+def withdraw(tx: Transaction, rows: Sequence[tuple[str, str, int, str | None]]) -> None:
+    """Record (person_id, purpose, withdrawn_at, submission_id); a later withdrawal of the same purpose moves the moment on."""
+    for person_id, purpose, moment, submission_id in rows:
+        tx.run(
+            "insert into withdrawal (person_id, purpose, withdrawn_at, submission_id)"
+            " values (:person, :purpose, :at, :submission) on conflict (person_id, purpose) do update set withdrawn_at = excluded.withdrawn_at,"
+            " submission_id = excluded.submission_id where excluded.withdrawn_at > withdrawal.withdrawn_at",
+            person=person_id,
+            purpose=purpose,
+            at=moment,
+            submission=submission_id,
+        )
+
+
+def destroy(tx: Transaction, person_id: str, now: int) -> dict[str, int]:
+    """Destroy the person's key, digests and everything sealed; answer how many of each. Unknown or erased: all zero."""
+    return {
+        "keys": tx.run(
+            "update person set wrapped_key = null, key_version = null, state = 'erased', erased_at = :now"
+            " where person_id = :person and wrapped_key is not null",
+            now=now,
+            person=person_id,
+        ),
+        "identifiers": tx.run("delete from identifier where person_id = :person", person=person_id),
+        "leads": tx.run("update lead set sealed = null where person_id = :person and sealed is not null", person=person_id),
+        "submissions": tx.run(
+            "update submission set wrapped_key = null, sealed = null where person_id = :person and sealed is not null",
+            person=person_id,
+        ),
+    }

@@ -1,0 +1,114 @@
+"""Counts and listings for people: balance, promise, what is stuck. Ids, words and times only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from leadgate.storage.engine import Transaction
+
+
+def submissions_by_state(tx: Transaction) -> dict[str, int]:
+    """How many submissions stand in each state."""
+    return {row[0]: row[1] for row in tx.rows("select state, count(*) from submission group by state")}
+
+
+def deliveries_by_state(tx: Transaction) -> dict[str, dict[str, int]]:
+    """By destination: how many deliveries stand in each state."""
+    counts: dict[str, dict[str, int]] = {}
+    for destination, state, count in tx.rows("select destination, state, count(*) from delivery group by destination, state"):
+        counts.setdefault(destination, {})[state] = count
+    return counts
+
+
+def reasons(tx: Transaction) -> dict[str, int]:
+    """How often each reason led to quarantine or refusal; a submission with two reasons counts for both."""
+    counts: dict[str, int] = {}
+    for (findings,) in tx.rows("select findings from submission where findings is not null"):
+        for reason in {item["reason"] for item in json.loads(findings)}:
+            counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
+def dead_reasons(tx: Transaction) -> list[tuple[str, str | None, int]]:
+    """(destination, reason, count) of dead letters."""
+    return [
+        tuple(row) for row in tx.rows("select destination, reason, count(*) from delivery where state = 'dead' group by 1, 2")
+    ]
+
+
+def quarantined(tx: Transaction, limit: int) -> list[tuple[str, str, int, str]]:
+    """(submission id, source, received_at, findings as JSON), oldest first."""
+    return [
+        tuple(row)
+        for row in tx.rows(
+            "select submission_id, source, received_at, findings from submission where state = 'quarantined'"
+            " order by received_at limit :limit",
+            limit=limit,
+        )
+    ]
+
+
+def waiting_times(tx: Transaction) -> list[int]:
+    """Microseconds from receipt to acceptance, of every accepted delivery."""
+    return [
+        row[0]
+        for row in tx.rows(
+            "select d.decided_at - l.received_at from delivery d join lead l on l.lead_id = d.lead_id"
+            " where d.state = 'accepted'"
+        )
+    ]
+
+
+def oldest_unanswered(tx: Transaction) -> tuple[str, str, int] | None:
+    """(kind, id, received_at) of the oldest submission or delivery that still waits, or None."""
+    rows = tx.rows(
+        "select kind, id, received_at from ("
+        " select 'submission' as kind, submission_id as id, received_at from submission where state = 'received'"
+        " union all select 'delivery', d.delivery_id, l.received_at from delivery d join lead l on l.lead_id = d.lead_id"
+        " where d.state in ('queued', 'deferred', 'claimed', 'uncertain')) as waiting order by received_at limit 1"
+    )
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+
+def log_size(tx: Transaction) -> tuple[int, int, int]:
+    """(ordered leaves, pending leaves, size of the newest checkpoint)."""
+    row = tx.rows(
+        "select (select coalesce(max(leaf_index) + 1, 0) from audit_leaf), (select count(*) from audit_pending),"
+        " (select coalesce(max(tree_size), 0) from checkpoint)"
+    )[0]
+    return row[0], row[1], row[2]
+
+
+def lead_records(tx: Transaction) -> Iterator[tuple[str, bytes | None, str]]:
+    """(lead id, sealed envelope or None, commitment) of every lead, in pages."""
+    after = ""
+    while rows := tx.rows(
+        "select lead_id, sealed, commitment from lead where lead_id > :after order by lead_id limit 5000", after=after
+    ):
+        for row in rows:
+            yield row[0], None if row[1] is None else bytes(row[1]), row[2]
+        after = rows[-1][0]
+
+
+def delivery_records(tx: Transaction) -> Iterator[tuple[str, str, str, str]]:
+    """(delivery id, lead id, destination, state) of every delivery, in pages."""
+    after = ""
+    while rows := tx.rows(
+        "select delivery_id, lead_id, destination, state from delivery where delivery_id > :after"
+        " order by delivery_id limit 5000",
+        after=after,
+    ):
+        yield from (tuple(row) for row in rows)
+        after = rows[-1][0]
+
+
+def keep_balance(tx: Transaction, *, taken_at: int, tree_size: int, counts: Mapping[str, Any]) -> None:
+    """Store a balance as it was printed."""
+    tx.run(
+        "insert into balance (taken_at, tree_size, counts) values (:at, :size, :counts) on conflict (taken_at) do nothing",
+        at=taken_at,
+        size=tree_size,
+        counts=json.dumps(counts, sort_keys=True),
+    )
