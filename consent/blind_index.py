@@ -1,0 +1,172 @@
+"""Refuses input that was not normalised: a second spelling of one phone would be a second person. Finds whom it never stores.
+
+Everything here is a keyed digest. A bare hash of a phone is no protection: all numbers of a country are tried within minutes.
+
+- An index is ``HMAC-SHA-256(key of the kind and version, brand, value)``, all 32 bytes; brands and kinds never share a digest.
+- While keys rotate, rows exist under two versions: write ``current``, look up ``candidates``. A version is announced to all
+  processes before it becomes current (docs/keys.md), so that none writes what another cannot find.
+- ``file_digest`` hangs on the stable root: the same file must be recognised also after a rotation.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import BinaryIO, Final
+from unicodedata import is_normalized
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from consent.keys.provider import STABLE_VERSION, KeyProvider, key_context, require_tenant
+from schemas.errors import VaultError
+from schemas.vocabulary import Channel
+
+_CHUNK: Final = 256 * 1024  # bytes of a file read at once
+
+#: ITU-T E.164: a country code that does not begin with zero, at most fifteen digits.
+_phone = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII).fullmatch
+_email = re.compile(r"[^\s@\x00-\x1f\x7f]{1,256}@[^\s@\x00-\x1f\x7f]{1,255}").fullmatch
+_user = re.compile(rf"(?:{'|'.join(Channel)}):[!-~]{{1,128}}", re.ASCII).fullmatch
+
+
+class IndexKind(StrEnum):
+    """What people are looked up by."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexValue:
+    """One digest and the version of the key it was made under; both are stored."""
+
+    version: int
+    digest: bytes
+
+
+class BlindIndex:
+    """The lookup digests of one tenant. Built once a process."""
+
+    def __init__(self, provider: KeyProvider, tenant: str) -> None:
+        require_tenant(provider, tenant)
+        self._version = provider.current_version
+        #: The current one first; a row of an older one waits to be re-indexed.
+        self.versions = (self._version, *(version for version in provider.versions if version != self._version))
+
+        def keyed(purpose: str, version: int) -> HMAC:
+            context = key_context(tenant=tenant, table="blind_index", field=purpose, purpose="lookup")
+            return HMAC(provider.derive(context, 32, version), SHA256())
+
+        self._macs = {(kind.value, version): keyed(kind.value, version) for kind in IndexKind for version in self.versions}
+        self._phone = self._macs["phone", self._version]
+        self._email = self._macs["email", self._version]
+        self._user = self._macs["user", self._version]
+        self._fingerprints = {version: keyed("fingerprint", version) for version in self.versions}
+        self._file = keyed("file", STABLE_VERSION)
+
+    # -- one kind, current version: what is written -------------------------------------------------------------------
+
+    def phone(self, brand: str, e164: str) -> bytes:
+        """The index of a phone in E.164."""
+        if not _phone(e164):
+            raise _not_normalised("phone")
+        return _digest(self._phone, brand, e164)
+
+    def email(self, brand: str, email: str) -> bytes:
+        """The index of an e-mail address in lower case and NFC."""
+        if not _is_plain_email(email):
+            raise _not_normalised("email")
+        return _digest(self._email, brand, email)
+
+    def user(self, brand: str, user: str) -> bytes:
+        """The index of a platform user, ``<channel>:<platform user id>``."""
+        if not _user(user):
+            raise _not_normalised("user")
+        return _digest(self._user, brand, user)
+
+    # -- any kind, any version: what is read ----------------------------------------------------------------------------
+
+    def current(self, kind: IndexKind, brand: str, value: str) -> IndexValue:
+        """The index to write, with its version."""
+        _REFUSE[kind](value)
+        return IndexValue(version=self._version, digest=_digest(self._macs[kind.value, self._version], brand, value))
+
+    def candidates(self, kind: IndexKind, brand: str, value: str) -> tuple[IndexValue, ...]:
+        """The index under every live version, the current first: a lookup during a rotation asks for any of them."""
+        _REFUSE[kind](value)
+        return tuple(
+            IndexValue(version=version, digest=_digest(self._macs[kind.value, version], brand, value))
+            for version in self.versions
+        )
+
+    # -- duplicates -----------------------------------------------------------------------------------------------------
+
+    def fingerprint(self, *parts: str) -> bytes:
+        """A digest over parts in order, under the current version: equal parts, equal digest. An empty part is allowed."""
+        return _fingerprint(self._fingerprints[self._version], parts)
+
+    def fingerprint_candidates(self, *parts: str) -> tuple[IndexValue, ...]:
+        """The fingerprint under every live version, the current first."""
+        return tuple(
+            IndexValue(version=version, digest=_fingerprint(mac, parts)) for version, mac in self._fingerprints.items()
+        )
+
+    def file_digest(self, stream: BinaryIO) -> str:
+        """A keyed digest of everything in ``stream``, in bounded memory; hex. The stream is left at its end."""
+        mac = self._file.copy()
+        while chunk := stream.read(_CHUNK):
+            mac.update(chunk)
+        return mac.finalize().hex()
+
+
+def _digest(keyed: HMAC, brand: str, value: str) -> bytes:
+    if not brand:
+        raise VaultError("context_missing", "an index needs a brand", field="brand")
+    mac = keyed.copy()
+    name = brand.encode("utf-8", "surrogatepass")
+    # The brand's length first: no brand and value can be read as another pair.
+    mac.update(len(name).to_bytes(2, "big") + name + value.encode())
+    return mac.finalize()
+
+
+def _fingerprint(keyed: HMAC, parts: tuple[str, ...]) -> bytes:
+    if not any(parts):
+        raise VaultError("context_missing", "a fingerprint of nothing would make all leads duplicates")
+    mac = keyed.copy()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")  # injective for any text, and never an error that holds it
+        mac.update(len(raw).to_bytes(4, "big") + raw)
+    return mac.finalize()
+
+
+def _is_plain_email(email: str) -> bool:
+    return bool(_email(email)) and email == email.lower() and (email.isascii() or _is_nfc(email))
+
+
+def _is_nfc(text: str) -> bool:
+    return is_normalized("NFC", text) and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _not_normalised(field: str) -> VaultError:
+    return VaultError("not_normalised", "an index takes normalised input only", field=field)
+
+
+def _refuse_phone(value: str) -> None:
+    if not _phone(value):
+        raise _not_normalised("phone")
+
+
+def _refuse_email(value: str) -> None:
+    if not _is_plain_email(value):
+        raise _not_normalised("email")
+
+
+def _refuse_user(value: str) -> None:
+    if not _user(value):
+        raise _not_normalised("user")
+
+
+_REFUSE = {IndexKind.PHONE: _refuse_phone, IndexKind.EMAIL: _refuse_email, IndexKind.USER: _refuse_user}

@@ -1,0 +1,83 @@
+"""Refuses a key without a context, and one tenant's work with another's roots. The wall behind which keys live.
+
+Everything above asks a ``KeyProvider`` for three things and never sees a root: to wrap a data key, to unwrap it, and to derive
+a key for one named use. A file keyring is one provider; a key-management service or certified (GOST) hardware can be another,
+because a wrapped key is an opaque blob that names its own construction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from schemas.errors import VaultError
+
+#: Keys derived under this "version" never rotate: names that recipients keep (pseudonyms) and digests of files seen.
+STABLE_VERSION: Final = 0
+
+#: leadgate/v1|tenant|table|field|purpose: every part present and free of the separator, so two contexts never read alike.
+_INFO = re.compile(r"leadgate/v1(?:\|[A-Za-z0-9_.:/-]{1,128}){4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapped:
+    """A data key as it may be stored, and the version of the key that wrapped it (a column, so that it can be queried)."""
+
+    bytes: bytes = field(repr=False)
+    version: int
+
+
+class KeyProvider(Protocol):
+    """What wraps and derives. MUST raise VaultError with a code, never an error that holds key bytes."""
+
+    @property
+    def tenant(self) -> str:
+        """The one tenant whose roots these are."""
+        ...
+
+    @property
+    def current_version(self) -> int:
+        """The version that new keys are wrapped and derived under."""
+        ...
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """All live versions, newest first."""
+        ...
+
+    def wrap(self, dek: bytes) -> Wrapped:
+        """Wrap a data key under the current version."""
+        ...
+
+    def wrap_many(self, deks: Sequence[bytes]) -> list[Wrapped]:
+        """Wrap several: one round trip where a provider is remote."""
+        ...
+
+    def unwrap(self, wrapped: Wrapped) -> bytes:
+        """Return the data key. Raises VaultError if the version is gone or the bytes were changed."""
+        ...
+
+    def derive(self, info: str, length: int, version: int | None = None) -> bytes:
+        """Derive ``length`` bytes for one use by HKDF-SHA-256 with ``info|version``; None means the current version."""
+        ...
+
+
+def key_context(*, tenant: str, table: str, field: str, purpose: str) -> str:
+    """Name one use of a key. A missing part is refused: a key without a context is one key for everything."""
+    return require_context(f"leadgate/v1|{tenant}|{table}|{field}|{purpose}")
+
+
+def require_context(info: str) -> str:
+    """Refuse what ``key_context`` would not have made; providers call it before they derive."""
+    if not _INFO.fullmatch(info):
+        raise VaultError("context_missing", "a key needs tenant, table, field and purpose, each named and without separators")
+    return info
+
+
+def require_tenant(provider: KeyProvider, tenant: str) -> str:
+    """Refuse to work for one tenant with another's roots."""
+    if not tenant or tenant != provider.tenant:
+        raise VaultError("wrong_tenant", "the key provider holds the roots of another tenant", field="tenant")
+    return tenant

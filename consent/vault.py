@@ -1,0 +1,178 @@
+"""Refuses to open a person whose key was destroyed, a row that was moved, and any field that was not named. Seals and opens.
+
+1. Each person has a data key of its own, each submission too. They are stored wrapped; deleting the wrapped key shreds all that
+   was sealed under it, wherever copies of the envelopes lie.
+2. Every envelope is bound to its tenant, table, field and row: moved to another row it does not open.
+3. The commitment that stands in the audit log is SHA-256 over a random salt and the canonical fields. The salt is inside the
+   envelope, so that destroying the key leaves a number that says nothing and can be guessed from nothing.
+4. No error holds a value. What fails says a code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Final, NoReturn
+
+import msgspec
+
+from consent.envelope import KEY_BYTES, KEY_ID_BYTES, NONCE_BYTES, head, names, seal, unseal
+from consent.keys.provider import KeyProvider, Wrapped, require_tenant
+from schemas.errors import VaultError
+from schemas.personal import Personal
+
+SALT_BYTES: Final = 32
+_COMMITMENT_DOMAIN: Final = b"leadgate/v1/lead-commitment\x00"
+_SECRET_BYTES: Final = KEY_BYTES + KEY_ID_BYTES
+
+#: Sorted keys, no spaces, raw UTF-8: equal to RFC 8785 for objects of strings with ASCII names (tests prove it).
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder(dict[str, str]).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonKey:
+    """One person's data key, opened, and the form of it that is stored. Memory only."""
+
+    person_id: str
+    dek: bytes = field(repr=False)
+    key_id: bytes
+    wrapped: bytes = field(repr=False)
+    key_version: int
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a person's key is never pickled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedLead:
+    """What is stored of a lead's identity, and the two digests that may stand in the audit log."""
+
+    envelope: bytes
+    envelope_sha256: str
+    commitment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedSubmission:
+    """A submission's bytes under a key of their own. Deleting ``wrapped_key`` shreds it."""
+
+    wrapped_key: bytes = field(repr=False)
+    key_version: int
+    envelope: bytes = field(repr=False)
+
+
+class Vault:
+    """Built once a process. Safe to share between threads and over a fork: it keeps no randomness in store."""
+
+    def __init__(self, provider: KeyProvider, tenant: str, *, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        self._provider = provider
+        self._random = random_bytes
+        self._lead_row = names(require_tenant(provider, tenant), "leads", "fields")
+        self._submission_row = names(tenant, "submissions", "body")
+
+    # -- keys ---------------------------------------------------------------------------------------------------------
+
+    def new_person_key(self, person_id: str) -> PersonKey:
+        """A fresh data key for a new person; store ``wrapped`` and ``key_version``."""
+        secret = self._random(_SECRET_BYTES)
+        return _person_key(person_id, secret, self._provider.wrap(secret))
+
+    def new_person_keys(self, person_ids: Sequence[str]) -> list[PersonKey]:
+        """As ``new_person_key`` for a batch: one round trip where the provider is remote."""
+        secrets = [self._random(_SECRET_BYTES) for _ in person_ids]
+        wrapped = self._provider.wrap_many(secrets)
+        return [_person_key(*parts) for parts in zip(person_ids, secrets, wrapped, strict=True)]
+
+    def unwrap_person_key(self, person_id: str, wrapped: bytes | None, key_version: int) -> PersonKey:
+        """Open a stored key. Raises VaultError ``key_destroyed`` if there is none any more."""
+        stored = Wrapped(bytes=_present(wrapped), version=key_version)
+        return _person_key(person_id, self._provider.unwrap(stored), stored)
+
+    def rewrap(self, wrapped: bytes, from_version: int) -> tuple[bytes, int]:
+        """Wrap the same data key under the current version. Envelopes stay as they are; running it again changes nothing.
+
+        A row is done when its version column is ``provider.current_version``; so a rotation can stop and go on anywhere.
+        """
+        if from_version == self._provider.current_version:
+            return wrapped, from_version
+        again = self._provider.wrap(self._provider.unwrap(Wrapped(bytes=_present(wrapped), version=from_version)))
+        return again.bytes, again.version
+
+    # -- leads --------------------------------------------------------------------------------------------------------
+
+    def seal_lead(self, key: PersonKey, lead_id: str, fields: Personal[Mapping[str, str]]) -> SealedLead:
+        """Seal a lead's personal fields under its person's key."""
+        fresh = self._random(SALT_BYTES + NONCE_BYTES)
+        plaintext = fresh[:SALT_BYTES] + _canonical(fields.reveal())
+        row = self._lead_row + names(key.person_id, lead_id)
+        envelope = seal(key.dek, head(key.key_version, key.key_id), fresh[SALT_BYTES:], plaintext, row)
+        return SealedLead(
+            envelope=envelope,
+            envelope_sha256=sha256(envelope).hexdigest(),
+            commitment=sha256(_COMMITMENT_DOMAIN + plaintext).hexdigest(),
+        )
+
+    def open_lead(self, key: PersonKey, lead_id: str, envelope: bytes, wanted: Collection[str]) -> Personal[dict[str, str]]:
+        """The fields named in ``wanted`` and no others; those the lead does not have are absent."""
+        known = _decode(self._plaintext(key, lead_id, envelope)[SALT_BYTES:])
+        return Personal({name: known[name] for name in wanted if name in known})
+
+    def open_all(self, key: PersonKey, lead_id: str, envelope: bytes) -> Personal[dict[str, str]]:
+        """Every field: for the data subject's own access, and for re-indexing."""
+        return Personal(_decode(self._plaintext(key, lead_id, envelope)[SALT_BYTES:]))
+
+    def check_commitment(self, key: PersonKey, lead_id: str, envelope: bytes, commitment: str) -> bool:
+        """Whether the sealed fields are those that the audit log committed to."""
+        found = sha256(_COMMITMENT_DOMAIN + self._plaintext(key, lead_id, envelope)).hexdigest()
+        return compare_digest(found, commitment)
+
+    def _plaintext(self, key: PersonKey, lead_id: str, envelope: bytes) -> bytes:
+        return unseal(key.dek, key.key_id, envelope, self._lead_row + names(key.person_id, lead_id))
+
+    # -- submissions --------------------------------------------------------------------------------------------------
+
+    def seal_submission(self, submission_id: str, body: Personal[bytes]) -> SealedSubmission:
+        """Seal what a sender handed in, under a key of its own."""
+        fresh = self._random(_SECRET_BYTES + NONCE_BYTES)
+        secret = fresh[:_SECRET_BYTES]
+        wrapped = self._provider.wrap(secret)
+        header = head(wrapped.version, secret[KEY_BYTES:])
+        row = self._submission_row + names(submission_id)
+        envelope = seal(secret[:KEY_BYTES], header, fresh[_SECRET_BYTES:], body.reveal(), row)
+        return SealedSubmission(wrapped_key=wrapped.bytes, key_version=wrapped.version, envelope=envelope)
+
+    def open_submission(
+        self, submission_id: str, wrapped_key: bytes | None, key_version: int, envelope: bytes
+    ) -> Personal[bytes]:
+        """The bytes as they came. Raises VaultError ``key_destroyed`` after retention destroyed the key."""
+        secret = self._provider.unwrap(Wrapped(bytes=_present(wrapped_key), version=key_version))
+        row = self._submission_row + names(submission_id)
+        return Personal(unseal(secret[:KEY_BYTES], secret[KEY_BYTES:], envelope, row))
+
+
+def _person_key(person_id: str, secret: bytes, wrapped: Wrapped) -> PersonKey:
+    return PersonKey(
+        person_id=person_id,
+        dek=secret[:KEY_BYTES],
+        key_id=secret[KEY_BYTES:],
+        wrapped=wrapped.bytes,
+        key_version=wrapped.version,
+    )
+
+
+def _present(wrapped: bytes | None) -> bytes:
+    if not wrapped:
+        raise VaultError("key_destroyed", "the data key was destroyed; what it sealed can never be opened")
+    return wrapped
+
+
+def _canonical(fields: Mapping[str, str]) -> bytes:
+    try:
+        return _encode(fields)
+    except (UnicodeEncodeError, TypeError):
+        pass  # the error holds the value: it must not become the context of ours
+    raise VaultError("not_text", "a field holds something that is no Unicode text", field="fields")
