@@ -74,10 +74,10 @@ def _before_send(error: Exception) -> DeliveryError:
         return TransientError("tls_handshake", "no TLS could be agreed with the destination")
     if isinstance(error, NameResolutionError):
         return TransientError("name_not_resolved", "the destination's host name could not be resolved")
+    if isinstance(error, NewConnectionError):  # a kind of ConnectTimeoutError in urllib3's tree
+        return TransientError("connection_refused", "the destination could not be connected")
     if isinstance(error, ConnectTimeoutError | TimeoutError):
         return TransientError("connect_timeout", "the destination did not take the connection in time")
-    if isinstance(error, NewConnectionError):
-        return TransientError("connection_refused", "the destination could not be connected")
     return TransientError("connection_failed", f"connecting failed with {type(error).__name__}")
 
 
