@@ -1,0 +1,136 @@
+"""The closed list of what a leaf may say. Refuses every name that is not listed, and every value that has not its shape.
+
+A leaf cannot be erased, so no person may ever stand in one. That is held here and not by looking for what resembles a phone: a
+fact is a digest, an id, a word of code, a version, a count, a moment, a yes/no or a list of field names. None of the shapes
+admits spaces, ``@``, ``+`` or letters outside ASCII, and words of code hold at most nine digits, so that an international
+number does not pass for one.
+
+A new fact is one line below. A line is never removed: leaves that used it stay in the log for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from schemas.audit import LeafValue
+
+#: Integers beyond this are not exact as IEEE doubles, so RFC 8785 would write them differently.
+MAX_INT: Final = 2**53 - 1
+
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+#: A uuid, 26 characters of base32 (pseudonyms), or 16 or 32 random bytes in hex.
+ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z2-7]{26}|[0-9a-f]{32}|[0-9a-f]{64}")
+#: A word of ours, of the configuration or of a vendor. At most nine digits in all: E.164 numbers of people have more.
+CODE: Final = re.compile(r"(?!(?:[^0-9]*[0-9]){10})[A-Za-z0-9][A-Za-z0-9_.:/=-]{0,79}")
+#: A version: a digest cut or whole, or a word such as ``3``, ``2026-01-15``, ``v2.1``.
+VERSION: Final = re.compile(rf"[0-9a-f]{{16,64}}|{CODE.pattern}")
+#: Name of a field of ours.
+FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+COUNTRY: Final = re.compile(r"[A-Z]{2}")
+#: RFC 3339 in UTC, with or without a fraction.
+MOMENT: Final = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z")
+
+#: What stands instead of a vendor's word that is none; see ``code_word``.
+WITHHELD: Final = "withheld"
+
+
+def _is_count(value: LeafValue) -> bool:
+    return type(value) is int and 0 <= value <= MAX_INT
+
+
+def _is_flag(value: LeafValue) -> bool:
+    return type(value) is bool
+
+
+class _Each:
+    """Every element of a list has the shape."""
+
+    __slots__ = ("_match",)
+
+    def __init__(self, shape: re.Pattern[str]) -> None:
+        self._match = shape.fullmatch
+
+    def __call__(self, value: LeafValue) -> bool:
+        if type(value) is not list:
+            return False
+        match = self._match
+        return all(match(each) for each in value)
+
+
+#: What a fact's value must be: a shape for a string, ``int``, ``bool``, or a shape in a one-element tuple for a list of it.
+Shape = re.Pattern[str] | type[int] | type[bool] | tuple[re.Pattern[str]]
+
+
+def _same(shape: Shape, names: str) -> dict[str, Shape]:
+    return dict.fromkeys(names.split(), shape)
+
+
+#: Fact name -> shape of its value.
+ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
+    {
+        # digests: SHA-256 of sealed bytes, of notice texts, of what was sent; salted or keyed wherever a person is beneath
+        **_same(DIGEST, "text_sha256 commitment sealed_sha256 sent_sha256 vendor_ref_sha256 body_sha256_keyed"),
+        **_same(DIGEST, "record_sha256 consent_sha256 config_sha256 keyed_sha256 file_sha256_keyed evidence_root"),
+        # ids of ours
+        **_same(ID, "consent_id duplicate_of case_id run_ref batch_id resolves"),
+        # words of code
+        **_same(CODE, "source reason destination purpose outcome code kind resolved_by method channel language topic"),
+        **_same(CODE, "brand notice_id indication recipient_kind write_mode task mode tenant scope alg state basis"),
+        **_same(VERSION, "policy_version notice_version program_version key_id"),
+        **_same(FIELD, "field"),
+        **_same(COUNTRY, "country recipient_country"),
+        **_same(MOMENT, "given_at recorded_at not_before expires_at due_at until cutoff"),
+        # counts
+        **_same(int, "attempt key_version key_version_from count size pending rows received admitted quarantined refused"),
+        **_same(int, "queued claimed accepted rejected deferred uncertain dead suppressed resolved replayed"),
+        **_same(int, "known withdrawn erased failed skipped duplicates deliveries persons doubles"),
+        # yes/no
+        **_same(bool, "created dry_run partial found complete"),
+        # lists of words or of field names
+        **_same((CODE,), "reasons findings purposes routes destinations recipients"),
+        **_same((FIELD,), "fields categories"),
+        **_same((DIGEST,), "evidence"),
+    }
+)
+
+
+def _checker(shape: Shape) -> Callable[[LeafValue], object]:
+    if isinstance(shape, tuple):
+        return _Each(shape[0])
+    if isinstance(shape, re.Pattern):
+        return shape.fullmatch  # type: ignore[return-value] # raises TypeError for what is no str; ``offending`` expects it
+    return _is_count if shape is int else _is_flag
+
+
+_CHECKS: Final[Mapping[str, Callable[[LeafValue], object]]] = {name: _checker(shape) for name, shape in ALLOWED_FACTS.items()}
+
+
+def offending(facts: Mapping[str, LeafValue]) -> str | None:
+    """Name of the first fact that may not stand in a leaf, ``"?"`` if even its name must not be repeated, None if all may."""
+    checks = _CHECKS
+    name = "?"
+    try:
+        for name, value in facts.items():
+            check = checks.get(name)
+            if check is None or not check(value):
+                return _printable(name)
+    except TypeError:  # fullmatch was given what is no str; hash was given what has none
+        return _printable(name)
+    return None
+
+
+def _printable(name: object) -> str:
+    return name if isinstance(name, str) and FIELD.fullmatch(name) else "?"
+
+
+def code_word(word: str | None) -> str | None:
+    """A vendor's code if it may stand in a leaf, else ``withheld``: a strange answer must never stop its own recording."""
+    return word if word is None or CODE.fullmatch(word) else WITHHELD
+
+
+def code_words(words: Iterable[str]) -> list[str]:
+    """``code_word`` for a list fact."""
+    return [word if CODE.fullmatch(word) else WITHHELD for word in words]

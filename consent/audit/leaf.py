@@ -1,0 +1,128 @@
+"""One leaf's bytes. Refuses free text, floats, nesting, times that are not UTC, and bytes that are not the one way to write it.
+
+The bytes are canonical JSON. RFC 8785 (JCS) is what others can reproduce; a leaf is restricted to ASCII strings, integers
+below 2**53, booleans and lists of strings, with ASCII keys, and for those sorted compact JSON *is* RFC 8785 (the order by
+UTF-16 code units and by bytes is the same for ASCII, and no number needs a fraction). A property test holds the equality.
+
+    {"actor":"system","at":"2026-01-15T09:30:00.000000Z","event":"lead.admitted","facts":{...},"lead_id":"...","v":1}
+
+An id that is None and an empty ``facts`` are left out. ``v`` is the version of the shape: a reader refuses one
+that it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final, NoReturn
+
+import msgspec
+
+from consent.audit.facts import ALLOWED_FACTS, CODE, ID, offending
+from schemas.audit import AuditEntry, LeafValue
+from schemas.errors import AuditError
+from schemas.vocabulary import Event
+
+__all__ = ["ALLOWED_FACTS", "LEAF_VERSION", "MAX_LEAF", "decode", "encode"]
+
+LEAF_VERSION: Final = 1
+#: Bytes. C2SP tlog-tiles writes an entry after a uint16 of its length.
+MAX_LEAF: Final = 65_535
+
+_ZERO: Final = timedelta(0)
+_AT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_write: Final = msgspec.json.Encoder(order="deterministic").encode
+_is_id: Final = ID.fullmatch
+_is_code: Final = CODE.fullmatch
+
+
+class _Wire(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A leaf as it is read."""
+
+    actor: str
+    at: str
+    event: Event
+    v: int
+    delivery_id: str | None = None
+    lead_id: str | None = None
+    person_id: str | None = None
+    submission_id: str | None = None
+    facts: dict[str, str | int | bool | list[str]] = {}
+
+
+_read: Final = msgspec.json.Decoder(_Wire).decode
+
+
+def encode(entry: AuditEntry) -> bytes:
+    """The bytes of the leaf. Raises AuditError naming the field or fact that may not stand in a leaf, never its value."""
+    at = entry.at
+    if at.tzinfo is not UTC and at.utcoffset() != _ZERO:
+        _refuse("at", "the time of an entry is aware and in UTC")
+    leaf: dict[str, object] = {
+        "actor": entry.actor,
+        "at": at.isoformat(timespec="microseconds")[:26] + "Z",
+        "event": entry.event,
+        "v": LEAF_VERSION,
+    }
+    try:
+        if not _is_code(entry.actor):
+            _refuse("actor", "an actor is a word of code: 'system' or a staff reference, no address and no name")
+        for name, value in (
+            ("submission_id", entry.submission_id),
+            ("lead_id", entry.lead_id),
+            ("person_id", entry.person_id),
+            ("delivery_id", entry.delivery_id),
+        ):
+            if value is not None:
+                if not _is_id(value):
+                    _refuse(name, "an id is a uuid, 26 characters of base32, or 32 or 64 hex digits")
+                leaf[name] = value
+        if facts := entry.facts:
+            if (fact := offending(facts)) is not None:
+                _refuse(fact, "this fact is not on the list of what a leaf may say, or its value has not the listed shape")
+            leaf["facts"] = facts if type(facts) is dict else dict(facts)
+        encoded = _write(leaf)
+    except TypeError:  # an id or the actor is no str, or a str of a foreign class
+        _refuse(None, "a leaf holds plain strings, integers, booleans and lists of strings")
+    if len(encoded) > MAX_LEAF:
+        _refuse(None, f"a leaf is at most {MAX_LEAF} bytes (C2SP tlog-tiles)", code="leaf_too_large")
+    return encoded
+
+
+def decode(leaf: bytes) -> AuditEntry:
+    """The entry these bytes are the only encoding of. Raises AuditError for every other byte string."""
+    try:
+        wire = _read(leaf)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        _unreadable("these bytes are no leaf of a kind this version knows")
+    if wire.v != LEAF_VERSION:
+        _unreadable("the leaf is of another version than this reader knows")
+    if not _AT.fullmatch(wire.at):
+        _unreadable("the leaf's time is not written as RFC 3339 UTC with microseconds")
+    try:
+        at = datetime.fromisoformat(wire.at)
+    except ValueError:
+        _unreadable("the leaf's time does not exist")
+    facts: dict[str, LeafValue] = dict(wire.facts)
+    entry = AuditEntry(
+        event=wire.event,
+        at=at,
+        actor=wire.actor,
+        submission_id=wire.submission_id,
+        lead_id=wire.lead_id,
+        person_id=wire.person_id,
+        delivery_id=wire.delivery_id,
+        facts=facts,
+    )
+    # Two keys of one name, blanks, other escapes, null for a missing id: all of it is a second way to write the same.
+    if encode(entry) != leaf:
+        _unreadable("the leaf is not written in its canonical form")
+    return entry
+
+
+def _refuse(field: str | None, message: str, *, code: str = "leaf_refused") -> NoReturn:
+    raise AuditError(code, message, field=field) from None
+
+
+def _unreadable(message: str) -> NoReturn:
+    raise AuditError("leaf_unreadable", message) from None
