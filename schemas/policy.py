@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from schemas.vocabulary import Language, RecipientKind
@@ -70,3 +70,34 @@ class BrandPolicy:
     recipients: Mapping[str, Recipient]
     duplicate_window: timedelta
     version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRules:
+    """How long things are kept. There are no defaults: each is a decision somebody can be asked about.
+
+    ``lead_by_purpose`` counts from the end of the consent for that purpose and falls back to ``lead``; ``delivered`` counts
+    from the last outcome of a lead whose deliveries are all final (None: being delivered ends nothing). The earlier one holds.
+    """
+
+    refused: timedelta  # a refused submission: it must not be used at all
+    quarantined: timedelta  # a submission that a person may still mend
+    admitted_submission: timedelta  # the sender's copy, once the lead stands in the vault
+    lead: timedelta  # after the consent ended by itself
+    withdrawn: timedelta  # after the consent was taken back
+    lead_by_purpose: Mapping[str, timedelta] = field(default_factory=dict)
+    delivered: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRules:
+    """How hard we try, and how careful we are when in doubt."""
+
+    lease: timedelta = timedelta(minutes=3)  # a claim not settled by then is in doubt; longer than any call
+    settle: timedelta = timedelta(seconds=10)  # wait before a doubt is read back: the vendor may still be writing
+    attempts: int = 12  # sends that may fail before a delivery is a dead letter
+    backoff_base: timedelta = timedelta(seconds=5)
+    backoff_cap: timedelta = timedelta(minutes=30)
+    breaker_failures: int = 5  # outages in a row that open the circuit breaker
+    breaker_pause: timedelta = timedelta(seconds=30)  # doubles with every failed probe, up to the back-off cap
+    batches_per_claim: int = 5  # vendor batches claimed in one transaction
