@@ -11,6 +11,7 @@ Everything here is a keyed digest. A bare hash of a phone is no protection: all 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Final
@@ -60,7 +61,7 @@ class BlindIndex:
             context = key_context(tenant=tenant, table="blind_index", field=purpose, purpose="lookup")
             return HMAC(provider.derive(context, 32, version), SHA256())
 
-        self._macs = {(kind.value, version): keyed(kind.value, version) for kind in IndexKind for version in self.versions}
+        self._macs = {(str(kind), version): keyed(kind, version) for kind in IndexKind for version in self.versions}
         self._phone = self._macs["phone", self._version]
         self._email = self._macs["email", self._version]
         self._user = self._macs["user", self._version]
@@ -77,7 +78,7 @@ class BlindIndex:
 
     def email(self, brand: str, email: str) -> bytes:
         """The index of an e-mail address in lower case and NFC."""
-        if not _is_plain_email(email):
+        if not _is_email(email):
             raise _not_normalised("email")
         return _digest(self._email, brand, email)
 
@@ -89,17 +90,22 @@ class BlindIndex:
 
     # -- any kind, any version: what is read ----------------------------------------------------------------------------
 
-    def current(self, kind: IndexKind, brand: str, value: str) -> IndexValue:
-        """The index to write, with its version."""
-        _REFUSE[kind](value)
-        return IndexValue(version=self._version, digest=_digest(self._macs[kind.value, self._version], brand, value))
+    def accepts(self, kind: str, value: str) -> bool:
+        """Whether ``value`` is normalised, so that the methods below will take it: for values nobody has checked yet."""
+        return bool(_accepts(kind)(value))
 
-    def candidates(self, kind: IndexKind, brand: str, value: str) -> tuple[IndexValue, ...]:
+    def current(self, kind: str, brand: str, value: str) -> IndexValue:
+        """The index to write, with its version. ``kind`` is an ``IndexKind``."""
+        if not _accepts(kind)(value):
+            raise _not_normalised(kind)
+        return IndexValue(version=self._version, digest=_digest(self._macs[kind, self._version], brand, value))
+
+    def candidates(self, kind: str, brand: str, value: str) -> tuple[IndexValue, ...]:
         """The index under every live version, the current first: a lookup during a rotation asks for any of them."""
-        _REFUSE[kind](value)
+        if not _accepts(kind)(value):
+            raise _not_normalised(kind)
         return tuple(
-            IndexValue(version=version, digest=_digest(self._macs[kind.value, version], brand, value))
-            for version in self.versions
+            IndexValue(version=version, digest=_digest(self._macs[kind, version], brand, value)) for version in self.versions
         )
 
     # -- duplicates -----------------------------------------------------------------------------------------------------
@@ -142,7 +148,7 @@ def _fingerprint(keyed: HMAC, parts: tuple[str, ...]) -> bytes:
     return mac.finalize()
 
 
-def _is_plain_email(email: str) -> bool:
+def _is_email(email: str) -> bool:
     return bool(_email(email)) and email == email.lower() and (email.isascii() or _is_nfc(email))
 
 
@@ -154,19 +160,15 @@ def _not_normalised(field: str) -> VaultError:
     return VaultError("not_normalised", "an index takes normalised input only", field=field)
 
 
-def _refuse_phone(value: str) -> None:
-    if not _phone(value):
-        raise _not_normalised("phone")
+def _accepts(kind: str) -> Callable[[str], object]:
+    check = _CHECKS.get(kind)
+    if check is None:
+        raise VaultError("unknown_kind", "an index is of a phone, an e-mail address or a platform user", field="kind")
+    return check
 
 
-def _refuse_email(value: str) -> None:
-    if not _is_plain_email(value):
-        raise _not_normalised("email")
-
-
-def _refuse_user(value: str) -> None:
-    if not _user(value):
-        raise _not_normalised("user")
-
-
-_REFUSE = {IndexKind.PHONE: _refuse_phone, IndexKind.EMAIL: _refuse_email, IndexKind.USER: _refuse_user}
+_CHECKS: Mapping[str, Callable[[str], object]] = {
+    IndexKind.PHONE: _phone,
+    IndexKind.EMAIL: _is_email,
+    IndexKind.USER: _user,
+}

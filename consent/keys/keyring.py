@@ -52,13 +52,15 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Keyring:
     """All roots of one tenant, in memory. Implements ``KeyProvider``."""
 
-    __slots__ = ("_derived", "_document", "_kek_context", "_roots")
+    __slots__ = ("_derived", "_document", "_keks", "_roots")
 
     def __init__(self, document: _Document, *, where: str) -> None:
         self._document = document
         self._roots = _checked_roots(document, where)
-        self._kek_context = key_context(tenant=document.tenant, table="keys", field="dek", purpose="wrap")
         self._derived: dict[tuple[str, int, int], bytes] = {}
+        context = key_context(tenant=document.tenant, table="keys", field="dek", purpose="wrap")
+        # The stable root is left out: it names things and never seals.
+        self._keks = {version: self.derive(context, KEY_BYTES, version) for version in self._roots if version != STABLE_VERSION}
 
     def __repr__(self) -> str:
         return f"<keyring of {self.tenant}, current version {self.current_version}>"
@@ -80,15 +82,18 @@ class Keyring:
 
     def wrap(self, dek: bytes) -> Wrapped:
         version = self._document.current
-        return Wrapped(bytes=pack_wrapped(version, aes_key_wrap_with_padding(self._kek(version), dek)), version=version)
+        return Wrapped(bytes=pack_wrapped(version, aes_key_wrap_with_padding(self._keks[version], dek)), version=version)
 
     def wrap_many(self, deks: Sequence[bytes]) -> list[Wrapped]:
         return [self.wrap(dek) for dek in deks]
 
     def unwrap(self, wrapped: Wrapped) -> bytes:
         payload = unpack_wrapped(wrapped.bytes, wrapped.version)
+        kek = self._keks.get(wrapped.version)
+        if kek is None:
+            raise _version_missing(wrapped.version)
         try:
-            return aes_key_unwrap_with_padding(self._kek(wrapped.version), payload)
+            return aes_key_unwrap_with_padding(kek, payload)
         except InvalidUnwrap:
             raise VaultError("not_authentic", "a wrapped key was changed, or belongs to another keyring") from None
 
@@ -98,16 +103,11 @@ class Keyring:
         if derived is None:
             root = self._roots.get(chosen)
             if root is None:
-                raise VaultError("key_version_missing", f"version {chosen} is not in the keyring", field="key_version")
+                raise _version_missing(chosen)
             context = f"{require_context(info)}|{chosen}".encode()
             derived = HKDF(algorithm=SHA256(), length=length, salt=None, info=context).derive(root)
             self._derived[info, length, chosen] = derived
         return derived
-
-    def _kek(self, version: int) -> bytes:
-        if version == STABLE_VERSION:  # the stable root names things; it never seals
-            raise VaultError("key_version_missing", "version 0 wraps nothing", field="key_version")
-        return self.derive(self._kek_context, KEY_BYTES, version)
 
     # -- documents ----------------------------------------------------------------------------------------------------
 
@@ -158,6 +158,10 @@ def keyring_from_json(text: bytes | str, *, where: str) -> Keyring:
             "keyring_unreadable", f"not a keyring document of format {FORMAT}, or it has unknown fields ({fault})", field=where
         )
     return Keyring(document, where=where)
+
+
+def _version_missing(version: int) -> VaultError:
+    return VaultError("key_version_missing", f"version {version} is not in the keyring", field="key_version")
 
 
 def _new_key(version: int, now: datetime, random_bytes: Callable[[int], bytes]) -> _Key:
