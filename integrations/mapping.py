@@ -1,0 +1,240 @@
+"""From our fields to a vendor's record, by six words of YAML: from, const, format, lookup, when, default.
+
+It refuses, when the manifest is loaded and with the place named: a seventh word, a field the manifest does not disclose, an
+option that is not set, and a table or condition of the wrong shape. Whoever wants a seventh word writes Python.
+
+At run time nothing is refused and nothing is parsed: a rule is a closure made once, and a value that is not there is left out.
+``docs/adding-a-destination.md`` explains each word with an example.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from string import Formatter
+from typing import Any, TypeAlias
+
+from schemas.errors import ConfigurationError
+
+WORDS = frozenset({"from", "const", "format", "lookup", "when", "default"})
+#: A rule has exactly one of these; a dict with none of them is an object of the vendor's, with rules inside.
+_ORIGINS = frozenset({"from", "const", "format"})
+#: The idempotency key and external id: always there, needs no disclosure.
+KEY = "key"
+_OPTION = "options."
+_GAP = re.compile(" {2,}")
+
+Scalar: TypeAlias = str | int | float | bool
+Fields: TypeAlias = Mapping[str, str]
+#: (fields, key) -> value, or None to leave the target out.
+Rule: TypeAlias = Callable[[Fields, str], Any]
+
+
+class Mapper:
+    """One compiled mapping. ``apply`` is what a delivery costs; everything else happened before."""
+
+    __slots__ = ("_names", "_rules", "used")
+
+    def __init__(self, rules: tuple[tuple[str, Rule], ...], *, used: frozenset[str], names: Mapping[str, str]) -> None:
+        self._rules = rules
+        self._names = names
+        self.used = used  # our fields that the mapping reads
+
+    def apply(self, key: str, fields: Fields) -> dict[str, Any]:
+        """The vendor's record, targets in the order of the YAML."""
+        record: dict[str, Any] = {}
+        for target, rule in self._rules:
+            value = rule(fields, key)
+            if value is not None:
+                record[target] = value
+        return record
+
+    def our_name(self, target: str | None) -> str | None:
+        """Our name of the vendor's field ``target`` (dotted if nested), or None if it carries none of ours."""
+        return self._names.get(target) if target else None
+
+
+def compile_mapping(
+    mapping: Mapping[str, Any], *, disclosed: Iterable[str], options: Mapping[str, Any] | None = None, place: str
+) -> Mapper:
+    """Compile ``mapping``. ``place`` is where it stands, as ``file: key``, for the errors."""
+    compiler = _Compiler(frozenset(disclosed) | {KEY}, options or {})
+    rules = tuple((target, compiler.node(node, f"{place}.{target}", target)[0]) for target, node in mapping.items())
+    return Mapper(rules, used=frozenset(compiler.used - {KEY}), names=compiler.names)
+
+
+def _wrong(place: str, message: str) -> ConfigurationError:
+    return ConfigurationError("bad_mapping", message, field=place)
+
+
+def _scalar(value: Any, place: str) -> Scalar:
+    if isinstance(value, str | int | float | bool):
+        return value
+    raise _wrong(place, "a single value is expected here: text, number, true or false")
+
+
+class _Compiler:
+    def __init__(self, disclosed: frozenset[str], options: Mapping[str, Any]) -> None:
+        self._disclosed = disclosed
+        self._options = options
+        self.used: set[str] = set()
+        self.names: dict[str, str] = {}
+
+    def node(self, node: Any, place: str, target: str) -> tuple[Rule, bool]:
+        """Compile one value of the YAML; the second answer says whether it is a constant."""
+        if isinstance(node, list):
+            return self._list([self.node(item, f"{place}[{at}]", target) for at, item in enumerate(node)])
+        if not isinstance(node, dict) or not node:
+            raise _wrong(place, "a rule ({from: field}), an object or a list of such is expected here")
+        if not _ORIGINS & node.keys():
+            if WORDS & node.keys():
+                raise _wrong(place, "a rule needs one of from, const, format")
+            return self._object({name: self.node(inner, f"{place}.{name}", f"{target}.{name}") for name, inner in node.items()})
+        return self._rule(node, place, target), "const" in node
+
+    # -- shapes -------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _object(parts: dict[str, tuple[Rule, bool]]) -> tuple[Rule, bool]:
+        """An object is left out if nothing but constants is left of it: a kind without a number says nothing."""
+        rules = tuple((name, rule, constant) for name, (rule, constant) in parts.items())
+        all_constant = all(constant for _, _, constant in rules)
+
+        def build(fields: Fields, key: str) -> dict[str, Any] | None:
+            built: dict[str, Any] = {}
+            says_something = all_constant
+            for name, rule, constant in rules:
+                value = rule(fields, key)
+                if value is not None:
+                    built[name] = value
+                    says_something = says_something or not constant
+            return built if says_something else None
+
+        return build, all_constant
+
+    @staticmethod
+    def _list(parts: list[tuple[Rule, bool]]) -> tuple[Rule, bool]:
+        rules = tuple(rule for rule, _ in parts)
+
+        def build(fields: Fields, key: str) -> list[Any] | None:
+            return [value for rule in rules if (value := rule(fields, key)) is not None] or None
+
+        return build, all(constant for _, constant in parts)
+
+    # -- words --------------------------------------------------------------------------------------------------------
+
+    def _rule(self, node: dict[str, Any], place: str, target: str) -> Rule:
+        if unknown := sorted(str(word) for word in node.keys() - WORDS):
+            raise _wrong(place, f"unknown word {unknown[0]!r}; the words are from, const, format, lookup, when, default")
+        if len(_ORIGINS & node.keys()) != 1:
+            raise _wrong(place, "a rule has exactly one of from, const, format")
+        if "from" in node:
+            rule = self._from(node["from"], f"{place}.from", target)
+        elif "format" in node:
+            rule = self._format(node["format"], f"{place}.format", target)
+        else:
+            rule = _constant(_scalar(node["const"], f"{place}.const"))
+        if "lookup" in node:
+            rule = _lookup(rule, node["lookup"], f"{place}.lookup")
+        if "default" in node:
+            rule = _default(rule, _scalar(node["default"], f"{place}.default"))
+        if "when" in node:
+            rule = self._when(rule, node["when"], f"{place}.when")
+        return rule
+
+    def _known(self, name: Any, place: str) -> str:
+        if not isinstance(name, str) or not name:
+            raise _wrong(place, "the name of one of our fields is expected here")
+        if name not in self._disclosed:
+            raise _wrong(place, f"the manifest does not disclose the field {name!r}: add it to discloses or drop it here")
+        self.used.add(name)
+        return name
+
+    def _from(self, name: Any, place: str, target: str) -> Rule:
+        if isinstance(name, str) and name.startswith(_OPTION):
+            option = name.removeprefix(_OPTION)
+            if option not in self._options:
+                raise _wrong(place, f"the destination sets no option {option!r}: set it under options in leadgate.yaml")
+            return _constant(_scalar(self._options[option], place))
+        known = self._known(name, place)
+        if known == KEY:
+            return lambda _fields, key: key
+        self.names.setdefault(target, known)
+        return lambda fields, _key: fields.get(known) or None
+
+    def _format(self, template: Any, place: str, target: str) -> Rule:
+        if not isinstance(template, str):
+            raise _wrong(place, "a text with {field} in it is expected here")
+        parts: list[tuple[str, str | None]] = []
+        try:
+            for text, name, spec, conversion in Formatter().parse(template):
+                if spec or conversion:
+                    raise _wrong(place, "write {field}, with nothing after the name")
+                parts.append((text, None if name is None else self._known(name, place)))
+        except ValueError:
+            raise _wrong(place, "the braces do not match") from None
+        names = [name for _, name in parts if name]
+        if not names:
+            raise _wrong(place, "a format without {field} is a const")
+        self.names.setdefault(target, names[0])
+
+        def build(fields: Fields, key: str) -> str | None:
+            pieces: list[str] = []
+            found = missing = 0
+            for text, name in parts:
+                pieces.append(text)
+                if name:
+                    value = key if name == KEY else fields.get(name)
+                    pieces.append(value or "")
+                    found, missing = (found + 1, missing) if value else (found, missing + 1)
+            if not found:
+                return None
+            # Only the gap a missing field leaves is closed: what a person wrote keeps its own spaces.
+            return _GAP.sub(" ", "".join(pieces)).strip() if missing else "".join(pieces)
+
+        return build
+
+    def _when(self, rule: Rule, condition: Any, place: str) -> Rule:
+        if not isinstance(condition, dict) or not condition:
+            raise _wrong(place, "conditions are expected here: {field: value}, {field: [values]} or {field: true}")
+        tests = tuple(_test(self._known(name, place), wanted, f"{place}.{name}") for name, wanted in condition.items())
+
+        def guarded(fields: Fields, key: str) -> Any:
+            return rule(fields, key) if all(test(fields, key) for test in tests) else None
+
+        return guarded
+
+
+def _test(name: str, wanted: Any, place: str) -> Rule:
+    """true: the field is there; false: it is not; a value or a list of values: it is one of them."""
+    if isinstance(wanted, bool):
+        return lambda fields, key: bool(key if name == KEY else fields.get(name)) is wanted
+    values = frozenset(_written(value, place) for value in (wanted if isinstance(wanted, list) else [wanted]))
+    return lambda fields, _key: fields.get(name) in values
+
+
+def _constant(value: Scalar) -> Rule:
+    return lambda _fields, _key: value
+
+
+def _lookup(rule: Rule, table: Any, place: str) -> Rule:
+    if not isinstance(table, dict) or not table:
+        raise _wrong(place, "a table is expected here: {our value: the vendor's value}")
+    values = {_written(name, place): _scalar(value, place) for name, value in table.items()}
+    return lambda fields, key: values.get(rule(fields, key))
+
+
+def _written(value: Any, place: str) -> str:
+    if isinstance(value, bool):
+        raise _wrong(
+            place, "write the value in quotes: YAML reads a bare yes, no, on and off as true and false, and NO is Norway"
+        )
+    return str(_scalar(value, place))
+
+
+def _default(rule: Rule, value: Scalar) -> Rule:
+    def build(fields: Fields, key: str) -> Any:
+        found = rule(fields, key)
+        return value if found is None else found
+
+    return build
