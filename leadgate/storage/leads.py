@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from leadgate.storage.clock import from_micros
 from leadgate.storage.engine import Transaction
+from schemas.consent_record import ConsentRecord
+from schemas.vocabulary import Indication, Language
 
 LEAD_COLUMNS = (
     "lead_id",
@@ -45,6 +48,37 @@ def add(tx: Transaction, leads: Sequence[tuple[Any, ...]], consents: Sequence[tu
     """Insert leads and their consent records, values in the order of the columns above."""
     tx.insert("lead", LEAD_COLUMNS, leads)
     tx.insert("consent_record", CONSENT_COLUMNS, consents)
+
+
+def consents_of(tx: Transaction, person_id: str) -> tuple[list[ConsentRecord], dict[str, str]]:
+    """Every consent record of a person, with what was taken back since, and which lead stands on which."""
+    taken = tx.rows("select purpose, withdrawn_at from withdrawal where person_id = :person", person=person_id)
+    rows = tx.rows(f"select {', '.join(CONSENT_COLUMNS)} from consent_record where person_id = :person", person=person_id)
+    consent_of = dict(tuple(row) for row in tx.rows("select lead_id, consent_id from lead where person_id = :p", p=person_id))
+    return [_record(tuple(row), taken) for row in rows], consent_of
+
+
+def _record(row: tuple[Any, ...], taken: Sequence[Any]) -> ConsentRecord:
+    consent_id, person_id, brand, purposes, notice_id, version, language, text, indication, evidence, given, recorded, shape = (
+        row
+    )
+    given_at = from_micros(given)
+    return ConsentRecord(
+        consent_id=consent_id,
+        person_id=person_id,
+        brand=brand,
+        purposes=tuple(purposes.split()),
+        notice_id=notice_id,
+        notice_version=version,
+        notice_language=Language(language),
+        text_sha256=text,
+        indication=Indication(indication),
+        evidence=tuple(evidence.split()),
+        given_at=given_at,
+        recorded_at=from_micros(recorded),
+        withdrawn=tuple((purpose, from_micros(moment)) for purpose, moment in taken if from_micros(moment) >= given_at),
+        schema_version=shape,
+    )
 
 
 def recent_fingerprints(tx: Transaction, fingerprints: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:

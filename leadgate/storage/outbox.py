@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leadgate.storage.clock import from_micros
 from leadgate.storage.engine import Transaction
+from schemas.delivery import Delivery
 from schemas.vocabulary import Outcome
 
 _DELIVERY_COLUMNS = (
@@ -92,7 +94,8 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
     )
     rows = tx.rows_in(
         "select d.delivery_id, d.lead_id, d.person_id, d.purpose, d.key, d.attempt, l.brand, l.channel, l.language, l.topic,"
-        " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes, c.notice_id, c.notice_version,"
+        " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes,"
+        " c.notice_id, c.notice_version,"
         " c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at, c.recorded_at"
         " from delivery d join lead l on l.lead_id = d.lead_id join person p on p.person_id = d.person_id"
         " join consent_record c on c.consent_id = l.consent_id where d.delivery_id in :values",
@@ -163,27 +166,33 @@ def claim_doubtful(tx: Transaction, *, destination: str, worker: str, limit: int
     return [Doubtful(delivery_id=row[0], lead_id=row[1], key=row[2], attempt=row[3]) for row in rows]
 
 
-def suppress_waiting(
-    tx: Transaction, *, person_id: str, purposes: Sequence[str] | None, reason: str, now: int
-) -> list[tuple[str, str]]:
-    """Stop what is queued or deferred for a person (for some purposes, or all); answer (delivery id, lead id)."""
-    stopped = tx.rows(
-        "update delivery set state = 'suppressed', reason = :reason, decided_at = :now where person_id = :person"
-        " and state in ('queued', 'deferred')"
-        + (
-            ""
-            if purposes is None
-            else " and purpose = any(string_to_array(:purposes, ' '))"
-            if tx.postgres
-            else " and instr(' ' || :purposes || ' ', ' ' || purpose || ' ') > 0"
-        )
-        + " returning delivery_id, lead_id",
-        reason=reason,
-        now=now,
+def of_person(tx: Transaction, person_id: str) -> list[Delivery]:
+    """Every delivery of a person."""
+    rows = tx.rows(
+        "select delivery_id, lead_id, destination, purpose, state, attempt, not_before, vendor_ref, reason from delivery"
+        " where person_id = :person order by delivery_id" + (" for update" if tx.postgres else ""),
         person=person_id,
-        **({} if purposes is None else {"purposes": " ".join(purposes)}),
     )
-    return [(row[0], row[1]) for row in stopped]
+    return [
+        Delivery(
+            delivery_id=row[0],
+            lead_id=row[1],
+            destination=row[2],
+            purpose=row[3],
+            state=Outcome(row[4]),
+            attempt=row[5],
+            not_before=from_micros(row[6]),
+            vendor_ref=row[7],
+            reason=row[8],
+        )
+        for row in rows
+    ]
+
+
+def suppress(tx: Transaction, delivery_ids: Sequence[str], *, reason: str, now: int) -> None:
+    """Stop deliveries that wait; the caller holds their rows."""
+    columns = {"state": "text", "reason": "text", "decided_at": "bigint"}
+    tx.update("delivery", "delivery_id", columns, [(each, Outcome.SUPPRESSED.value, reason, now) for each in delivery_ids])
 
 
 def replay(
@@ -206,24 +215,13 @@ def replay(
 
 
 def destinations_with_work(tx: Transaction, now: int) -> list[str]:
-    """Destinations that have something due now: to send, to read back, or a lease that ran out."""
+    """Destinations that have something due now (to send, to read back, a lease that ran out) and whose breaker is not open."""
     return [
         row[0]
         for row in tx.rows(
-            "select distinct destination from delivery where"
-            " (state in ('queued', 'deferred', 'uncertain') and not_before <= :now) or (state = 'claimed' and lease_until <= :now) order by destination",
+            "select distinct destination from delivery d where ((state in ('queued', 'deferred', 'uncertain')"
+            " and not_before <= :now) or (state = 'claimed' and lease_until <= :now)) and not exists (select 1"
+            " from destination_state s where s.destination = d.destination and s.open_until > :now) order by destination",
             now=now,
-        )
-    ]
-
-
-def recipients_of(tx: Transaction, person_id: str) -> list[str]:
-    """Destinations that hold, or may hold, something of a person."""
-    return [
-        row[0]
-        for row in tx.rows(
-            "select distinct destination from delivery where person_id = :person"
-            " and state in ('accepted', 'claimed', 'uncertain') order by destination",
-            person=person_id,
         )
     ]

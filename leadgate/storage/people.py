@@ -52,7 +52,8 @@ def withdraw(tx: Transaction, rows: Sequence[tuple[str, str, int, str | None]]) 
     for person_id, purpose, moment, submission_id in rows:
         tx.run(
             "insert into withdrawal (person_id, purpose, withdrawn_at, submission_id)"
-            " values (:person, :purpose, :at, :submission) on conflict (person_id, purpose) do update set withdrawn_at = excluded.withdrawn_at,"
+            " values (:person, :purpose, :at, :submission) on conflict (person_id, purpose) do update set"
+            " withdrawn_at = excluded.withdrawn_at,"
             " submission_id = excluded.submission_id where excluded.withdrawn_at > withdrawal.withdrawn_at",
             person=person_id,
             purpose=purpose,
@@ -77,3 +78,8 @@ def destroy(tx: Transaction, person_id: str, now: int) -> dict[str, int]:
             person=person_id,
         ),
     }
+
+
+def leads_of(tx: Transaction, person_id: str) -> list[str]:
+    """The ids of every lead of a person."""
+    return [row[0] for row in tx.rows("select lead_id from lead where person_id = :person order by lead_id", person=person_id)]

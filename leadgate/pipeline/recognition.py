@@ -1,0 +1,89 @@
+"""Recognise who a lead is about: by phone first, then e-mail, then platform user.
+
+It never merges two people: a lead that names two known persons belongs to the one its strongest identifier names, and the
+withdrawals of both count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from consent.blind_index import IndexValue
+from consent.vault import PersonKey, Vault
+from leadgate.storage.inbox import Waiting
+from leadgate.storage.people import KnownPerson
+from schemas.lead import Lead
+from schemas.vocabulary import PersonState
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidate:
+    """A valid lead on its way through one admission."""
+
+    waiting: Waiting
+    lead: Lead
+    fields: Mapping[str, str]
+    identifiers: list[tuple[str, tuple[IndexValue, ...]]] = field(default_factory=list)  # kind, index under each live key
+    matches: list[str] = field(default_factory=list)  # person ids, the strongest identifier's first
+    fingerprint: bytes = b""
+
+    def digests(self) -> list[bytes]:
+        """Every digest this lead could be known by."""
+        return [value.digest for _, values in self.identifiers for value in values]
+
+
+class Recognition:
+    """The people of one batch: those the ledger knows and those who are new in it."""
+
+    def __init__(self, known: Mapping[bytes, KnownPerson], *, vault: Vault, ids: Iterator[str]) -> None:
+        self._known = {person.person_id: person for person in known.values()}
+        self._owner = {digest: person.person_id for digest, person in known.items()}
+        self._vault = vault
+        self._ids = ids
+        self._keys: dict[str, PersonKey] = {}
+        self._new: dict[str, str] = {}  # person id -> brand, of people first seen in this batch and admitted
+        self._identifiers: dict[bytes, tuple[bytes, str, str, int]] = {}
+
+    def recognise(self, candidate: Candidate) -> None:
+        """Fill ``candidate.matches``; a person nobody knows gets a fresh random id."""
+        for digest in candidate.digests():
+            owner = self._owner.get(digest)
+            if owner is not None and owner not in candidate.matches:
+                candidate.matches.append(owner)
+        if not candidate.matches:
+            candidate.matches.append(next(self._ids))
+        for digest in candidate.digests():
+            self._owner.setdefault(digest, candidate.matches[0])
+
+    def is_known(self, person_id: str) -> bool:
+        """Whether the ledger knows this person, or will when the step commits."""
+        return person_id in self._known or person_id in self._new
+
+    def key_of(self, candidate: Candidate) -> PersonKey:
+        """The key to seal an admitted lead under; notes what must be stored for a new person."""
+        person_id = candidate.matches[0]
+        for kind, values in candidate.identifiers:
+            owners = {self._owner[value.digest] for value in values}
+            if owners == {person_id}:  # an identifier that somebody else holds too stays with them
+                current = values[0]
+                self._identifiers.setdefault(current.digest, (current.digest, person_id, kind, current.version))
+        if key := self._keys.get(person_id):
+            return key
+        if known := self._known.get(person_id):
+            key = self._vault.unwrap_person_key(person_id, known.wrapped_key, known.key_version)
+        else:
+            key = self._vault.new_person_key(person_id)
+            self._new[person_id] = candidate.lead.brand
+        self._keys[person_id] = key
+        return key
+
+    def new_rows(
+        self, stored: Mapping[bytes, KnownPerson], now: int
+    ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+        """Rows of new people and of identifiers the ledger does not hold yet."""
+        persons: list[tuple[object, ...]] = [
+            (person_id, brand, PersonState.KNOWN.value, now, self._keys[person_id].wrapped, self._keys[person_id].key_version)
+            for person_id, brand in self._new.items()
+        ]
+        return persons, [row for digest, row in self._identifiers.items() if digest not in stored]

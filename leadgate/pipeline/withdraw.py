@@ -1,0 +1,104 @@
+"""Withdraw: what a person takes back is recorded, and what waits for them is stopped, in the same transaction.
+
+A withdrawal of somebody we do not know is recorded just the same: a person without leads is made, so that a lead whose consent
+is older than the withdrawal is refused when it arrives late. The answer to the sender is the same in both cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent.blind_index import BlindIndex, IndexKind
+from consent.vault import Vault
+from consent.withdrawal import WithdrawalPlan
+from consent.withdrawal import plan as planned
+from leadgate.pipeline.recorder import Recorder
+from leadgate.storage import leads, log, outbox, people
+from leadgate.storage.clock import to_micros
+from leadgate.storage.engine import Transaction
+from leadgate.storage.ids import new_ids
+from schemas.audit import LeafValue
+from schemas.policy import BrandPolicy
+from schemas.submission import Withdrawal
+from schemas.vocabulary import Event, PersonState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """What one withdrawal did: whom it concerns (random ids), what it stopped, and who holds data and must be told."""
+
+    person_ids: tuple[str, ...]
+    suppressed: int
+    recipients: tuple[str, ...]
+
+
+def identifiers_of(withdrawal: Withdrawal) -> list[tuple[IndexKind, str]]:
+    """(kind, value) of every identifier the withdrawal names."""
+    named = ((IndexKind.PHONE, withdrawal.phone), (IndexKind.EMAIL, withdrawal.email), (IndexKind.USER, withdrawal.user))
+    return [(kind, value.reveal()) for kind, value in named if value is not None]
+
+
+def apply(
+    tx: Transaction,
+    *,
+    withdrawal: Withdrawal,
+    policy: BrandPolicy,
+    index: BlindIndex,
+    vault: Vault,
+    at: datetime,
+    now: datetime,
+    submission_id: str | None,
+    actor: str = "system",
+) -> Withdrawn:
+    """Record ``withdrawal`` as of ``at``, stop what waits, and log it; ``now`` is when we do so."""
+    identifiers = identifiers_of(withdrawal)
+    digests = [value.digest for kind, text in identifiers for value in index.candidates(kind, withdrawal.brand, text)]
+    known = people.find(tx, digests)
+    person_ids = sorted({person.person_id for person in known.values()})
+    if not person_ids:
+        person_ids = [_stranger(tx, identifiers=identifiers, brand=withdrawal.brand, index=index, vault=vault, now=now)]
+    purposes: Sequence[str] = withdrawal.purposes or sorted(policy.purposes)
+    recorder = Recorder(at=now, actor=actor)
+    plans = {person_id: _planned(tx, person_id, purposes=purposes, at=at) for person_id in person_ids}
+    people.withdraw(tx, [(person, purpose, to_micros(at), submission_id) for person in person_ids for purpose in purposes])
+    for person_id, plan in plans.items():
+        stop = set(plan.suppress_now)
+        outbox.suppress(tx, plan.suppress_now, reason="withdrawn", now=to_micros(now))
+        facts: dict[str, LeafValue] = {"brand": withdrawal.brand, "purposes": list(purposes), "suppressed": len(stop)}
+        if plan.recipients:
+            facts["recipients"] = list(plan.recipients)
+        recorder.note(Event.CONSENT_WITHDRAWN, person_id=person_id, submission_id=submission_id, facts=facts)
+        for change in plan.deliveries:
+            if change.delivery_id in stop:
+                recorder.note(
+                    Event.DELIVERY_SUPPRESSED,
+                    delivery_id=change.delivery_id,
+                    lead_id=change.lead_id,
+                    facts={"destination": change.destination, "reason": "withdrawn"},
+                )
+    log.append(tx, recorder.leaves)
+    return Withdrawn(
+        person_ids=tuple(person_ids),
+        suppressed=sum(len(plan.suppress_now) for plan in plans.values()),
+        recipients=tuple(sorted({name for plan in plans.values() for name in plan.recipients})),
+    )
+
+
+def _planned(tx: Transaction, person_id: str, *, purposes: Sequence[str], at: datetime) -> WithdrawalPlan:
+    records, consent_of = leads.consents_of(tx, person_id)
+    deliveries = outbox.of_person(tx, person_id)
+    return planned(records=records, deliveries=deliveries, consent_of=consent_of, purposes=purposes, withdrawn_at=at)
+
+
+def _stranger(
+    tx: Transaction, *, identifiers: Sequence[tuple[IndexKind, str]], brand: str, index: BlindIndex, vault: Vault, now: datetime
+) -> str:
+    micros = to_micros(now)
+    person_id = new_ids(1, micros)[0]
+    key = vault.new_person_key(person_id)
+    people.add(tx, [(person_id, brand, PersonState.WITHDRAWN.value, micros, key.wrapped, key.key_version)])
+    values = [(kind, index.current(kind, brand, text)) for kind, text in identifiers]
+    people.add_identifiers(tx, [(value.digest, person_id, kind.value, value.version) for kind, value in values])
+    return person_id
