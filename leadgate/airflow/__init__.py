@@ -1,0 +1,1 @@
+"""What Airflow itself loads: provider information, plugin, trigger, hooks, deadlines. Imports nothing by itself."""

@@ -1,0 +1,105 @@
+"""The trigger that starts a DAG the moment something is due. It carries nothing but "look": the ledger decides what is due.
+
+Airflow's asset events are no queue (a dozen rapid ones make a single run), so nothing may hang on one of them being delivered.
+This trigger is therefore level-triggered: it asks the ledger a yes-or-no question a few times a second, says so when the answer
+turns to yes, and says so again, ever less often, for as long as it stays yes. A wake-up that got lost is repeated; a restart
+of the triggerer repeats at most one. It survives the database being away and never ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from leadgate.airflow.questions import Asker, Question, connect
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks; half of it is what a lead waits here on average.
+POLL_SECONDS = 0.25
+#: Seconds between two events while the answer stays yes, and what they grow to: a run that fails at once must not be started
+#: every two seconds all night, a run that drains a long queue needs no second one.
+REPEAT_SECONDS = 2.0
+LONGEST_REPEAT_SECONDS = 30.0
+_PATIENT_REPEATS = 5
+#: Seconds before the next try when the ledger is away, doubled up to the longest.
+OUTAGE_SECONDS = 0.5
+LONGEST_OUTAGE_SECONDS = 10.0
+
+
+class LedgerTrigger(BaseEventTrigger):  # type: ignore[misc]
+    """Watches one question about the ledger named by ``LEADGATE_DATABASE_URL``."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self.question = Question(question)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments, as Airflow keeps them."""
+        return "leadgate.airflow.triggers.LedgerTrigger", {"question": self.question.value}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield an event whenever the answer is yes and it is time to say so."""
+        rhythm = Rhythm()
+        async for answer in self._answers():
+            if rhythm.speaks(yes=answer, now=time.monotonic()):
+                yield TriggerEvent({"question": self.question.value})
+
+    async def _answers(self) -> AsyncIterator[bool]:
+        """One answer after another, for ever; while the ledger is away there are none."""
+        pause = OUTAGE_SECONDS
+        asker: Asker | None = None
+        try:
+            while True:
+                try:
+                    if asker is None:
+                        asker = await connect(self.question)
+                    answer = await asker.ask()
+                except Exception as error:  # noqa: BLE001 - asyncpg, sqlite3, OSError, configuration: none may end the watch
+                    if pause == OUTAGE_SECONDS:  # once an outage, not once a try; the text may quote the URL
+                        logger.warning("leadgate: the ledger cannot be asked (%s); trying on", type(error).__name__)
+                    asker = await _closed(asker)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_OUTAGE_SECONDS)
+                    continue
+                if pause != OUTAGE_SECONDS:
+                    logger.info("leadgate: the ledger answers again")
+                    pause = OUTAGE_SECONDS
+                yield answer
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await _closed(asker)
+
+
+async def _closed(asker: Asker | None) -> None:
+    """Let go of a connection that may be dead already."""
+    if asker is not None:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(asker.close(), timeout=1)
+
+
+class Rhythm:
+    """When to speak: at once when the answer turns to yes, then every two seconds, after a while ever less often."""
+
+    def __init__(self) -> None:
+        self._said = 0
+        self._next = 0.0
+
+    def speaks(self, *, yes: bool, now: float) -> bool:
+        """Whether to say it at the moment ``now`` (monotonic seconds)."""
+        if not yes:
+            self._said = 0
+            self._next = 0.0
+            return False
+        if now < self._next:
+            return False
+        doublings = max(0, self._said - _PATIENT_REPEATS)
+        self._next = now + min(REPEAT_SECONDS * 2**doublings, LONGEST_REPEAT_SECONDS)
+        self._said += 1
+        return True
