@@ -195,23 +195,49 @@ def suppress(tx: Transaction, delivery_ids: Sequence[str], *, reason: str, now: 
     tx.update("delivery", "delivery_id", columns, [(each, Outcome.SUPPRESSED.value, reason, now) for each in delivery_ids])
 
 
-def replay(
-    tx: Transaction, *, destination: str | None, delivery_ids: Sequence[str] | None, now: int
-) -> list[tuple[str, str, str]]:
-    """Put dead letters back into the queue; answer (delivery id, lead id, destination)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A delivery that stopped and waits for a person."""
+
+    delivery_id: str
+    lead_id: str
+    destination: str
+    reason: str | None
+    attempt: int
+    decided_at: int
+
+
+def dead_letters(tx: Transaction, destination: str | None) -> list[DeadLetter]:
+    """Dead letters, oldest first."""
     rows = tx.rows(
-        "select delivery_id, lead_id, destination from delivery where state = 'dead'"
-        + (" and destination = :destination" if destination else ""),
-        **({"destination": destination} if destination else {}),
+        "select delivery_id, lead_id, destination, reason, attempt, decided_at from delivery where state = 'dead'"
+        " and (:every or destination = :destination) order by decided_at",
+        every=destination is None,
+        destination=destination or "",
     )
-    chosen = [tuple(row) for row in rows if delivery_ids is None or row[0] in set(delivery_ids)]
-    tx.update(
-        "delivery",
-        "delivery_id",
-        {"state": "text", "attempt": "integer", "not_before": "bigint", "reason": "text", "decided_at": "bigint"},
-        [(row[0], Outcome.QUEUED.value, 0, now, None, None) for row in chosen],
+    return [
+        DeadLetter(delivery_id=row[0], lead_id=row[1], destination=row[2], reason=row[3], attempt=row[4], decided_at=row[5])
+        for row in rows
+    ]
+
+
+def requeue(tx: Transaction, delivery_ids: Sequence[str], *, now: int) -> set[str]:
+    """Queue dead letters again, with fresh attempts; answer those that were still dead."""
+    rows = tx.rows_in("select delivery_id from delivery where state = 'dead' and delivery_id in :values", list(delivery_ids))
+    columns = {"state": "text", "attempt": "integer", "not_before": "bigint", "reason": "text", "decided_at": "bigint"}
+    tx.update("delivery", "delivery_id", columns, [(row[0], Outcome.QUEUED.value, 0, now, None, None) for row in rows])
+    return {row[0] for row in rows}
+
+
+def due_counts(tx: Transaction, now: int) -> list[tuple[str, str, str, str, int, int]]:
+    """(destination, brand, purpose, state, how many, how many of them due) of everything that is not final."""
+    rows = tx.rows(
+        "select d.destination, l.brand, d.purpose, d.state, count(*), sum(case when d.not_before <= :now then 1 else 0 end)"
+        " from delivery d join lead l on l.lead_id = d.lead_id where d.state in ('queued', 'deferred', 'claimed', 'uncertain')"
+        " group by 1, 2, 3, 4 order by 1, 2, 3, 4",
+        now=now,
     )
-    return [(row[0], row[1], row[2]) for row in chosen]
+    return [(row[0], row[1], row[2], row[3], int(row[4]), int(row[5])) for row in rows]
 
 
 def destinations_with_work(tx: Transaction, now: int) -> list[str]:
