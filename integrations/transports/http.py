@@ -14,6 +14,7 @@ A session speaks for one destination and is not thread-safe: one worker, one ses
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,8 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
+from urllib3.response import HTTPResponse
 
 from integrations.contract.manifest import Endpoint, Limits
 from integrations.transports.hosts import HostGuard
@@ -96,14 +98,25 @@ def _connect(connection: HTTPConnection, connect: Any) -> None:
         raise failure
 
 
+def _with_socket(sock: socket.socket | None, response: HTTPResponse) -> HTTPResponse:
+    response.guarded_socket = sock  # type: ignore[attr-defined] # the body's reader shortens its timeout with every piece
+    return response
+
+
 class _PlainConnection(HTTPConnection):
     def connect(self) -> None:
         _connect(self, super().connect)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # urllib3 narrows it so too
+        return _with_socket(self.sock, super().getresponse())
 
 
 class _TlsConnection(HTTPSConnection):
     def connect(self) -> None:
         _connect(self, super().connect)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # urllib3 narrows it so too
+        return _with_socket(self.sock, super().getresponse())
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -162,6 +175,7 @@ class GuardedSession(requests.Session):
         raise failure
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        deadline = time.monotonic() + self.limits.connect_timeout + self.limits.read_timeout
         intent = self._intent or (Intent.READ if (request.method or "") in _SAFE_METHODS else Intent.WRITE)
         self.guard.check(request.url or "")
         options |= {
@@ -175,12 +189,12 @@ class GuardedSession(requests.Session):
         failure: DeliveryError
         try:
             response = super().send(request, **options)
-            self._read(response, intent)
+            self._read(response, intent, deadline)
         except DeliveryError:
             raise
         except _NOT_BUILT as error:
             failure = TerminalError("request_not_built", f"the request cannot be written as HTTP ({type(error).__name__})")
-        except (requests.exceptions.Timeout, TimeoutError):
+        except (requests.exceptions.Timeout, ReadTimeoutError, TimeoutError):
             failure = unanswered(intent, "read_timeout", "the destination did not answer in time")
         except (requests.RequestException, HTTPError, OSError) as error:
             failure = unanswered(intent, "connection_lost", f"the answer did not arrive in whole ({type(error).__name__})")
@@ -188,18 +202,24 @@ class GuardedSession(requests.Session):
             return response
         raise failure
 
-    def _read(self, response: requests.Response, intent: Intent) -> None:
-        """Read the body in whole, bounded in size and in time: the socket's own timeout starts anew with every byte."""
-        deadline = time.monotonic() + self.limits.read_timeout
+    def _read(self, response: requests.Response, intent: Intent, deadline: float) -> None:
+        """Read the body in whole, bounded in size and in time: a socket's own timeout starts anew with every byte."""
+        sock = getattr(response.raw, "guarded_socket", None)
         body = bytearray()
         failure: DeliveryError | None = None
         try:
-            while failure is None and (chunk := response.raw.read1(_CHUNK, decode_content=True)):
-                body += chunk
-                if len(body) > self.limits.max_response_bytes:
-                    failure = unanswered(intent, "answer_too_large", "the answer is larger than the limit allows")
-                elif time.monotonic() > deadline:
+            while failure is None:
+                remaining = deadline - time.monotonic()
+                if sock is not None and remaining > 0:
+                    sock.settimeout(remaining)
+                chunk = response.raw.read1(_CHUNK, decode_content=True) if remaining > 0 else b""
+                if remaining <= 0:
                     failure = unanswered(intent, "read_timeout", "the answer did not end in time")
+                elif len(body) + len(chunk) > self.limits.max_response_bytes:
+                    failure = unanswered(intent, "answer_too_large", "the answer is larger than the limit allows")
+                elif not chunk:
+                    break
+                body += chunk
         except BaseException:
             response.raw.close()  # what is left unread must never be taken for the next answer
             raise
