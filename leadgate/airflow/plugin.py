@@ -1,7 +1,6 @@
 """The plugin Airflow loads in every process. In those that fork task runners it imports what tasks need, before the fork.
 
-zeep, SQLAlchemy and the rest cost more than a second to import. Forked runners inherit them, so a task starts in about a tenth of
-that. Processes that run no task (API server, DAG processor, triggerer) are spared.
+zeep, SQLAlchemy and the rest cost more than a second to import. Forked runners inherit them, so a task starts in a tenth of that. Processes that run no task (API server, DAG processor, triggerer) are spared.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ if _forks_tasks(sys.argv):
     preload()
 
 
-class LeadgatePlugin(AirflowPlugin):  # type: ignore[misc]
+class LeadgatePlugin(AirflowPlugin):
     """Registered by the entry point ``airflow.plugins``."""
 
     name = "leadgate"

@@ -1,6 +1,6 @@
 """Tells Airflow which connection types Leadgate brings, and the forms people fill in. Imports nothing: every process reads it.
 
-In Airflow 3.3 a form comes only from ``conn-fields`` and ``ui-field-behaviour`` below; the classic methods of a hook are ignored.
+In Airflow 3.3 a form comes only from ``conn-fields`` and ``ui-field-behaviour`` below; a hook's classic methods are ignored.
 """
 
 from __future__ import annotations

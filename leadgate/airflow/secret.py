@@ -2,7 +2,7 @@
 
 airflow.cfg names this command instead of holding a secret. Several processes may ask at once, and all must read the same value
 (with different ones each of them is healthy and every task fails), so the file comes into being whole, by a link that only one
-process can make. Anybody but the owner is refused by its mode, 0600. Only the standard library: each process of Airflow runs it.
+process can make. Its mode, 0600, refuses anybody but the owner. Only the standard library: every process of Airflow runs it.
 """
 
 from __future__ import annotations

@@ -33,11 +33,11 @@ OUTAGE_SECONDS = 0.5
 LONGEST_OUTAGE_SECONDS = 10.0
 
 
-class LedgerTrigger(BaseEventTrigger):  # type: ignore[misc]
+class LedgerTrigger(BaseEventTrigger):
     """Watches one question about the ledger named by ``LEADGATE_DATABASE_URL``."""
 
     def __init__(self, question: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.question = Question(question)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -49,7 +49,7 @@ class LedgerTrigger(BaseEventTrigger):  # type: ignore[misc]
         rhythm = Rhythm()
         async for answer in self._answers():
             if rhythm.speaks(yes=answer, now=time.monotonic()):
-                yield TriggerEvent({"question": self.question.value})
+                yield TriggerEvent({"question": self.question.value})  # type: ignore[no-untyped-call]
 
     async def _answers(self) -> AsyncIterator[bool]:
         """One answer after another, for ever; while the ledger is away there are none."""
@@ -64,7 +64,8 @@ class LedgerTrigger(BaseEventTrigger):  # type: ignore[misc]
                 except Exception as error:  # noqa: BLE001 - asyncpg, sqlite3, OSError, configuration: none may end the watch
                     if pause == OUTAGE_SECONDS:  # once an outage, not once a try; the text may quote the URL
                         logger.warning("leadgate: the ledger cannot be asked (%s); trying on", type(error).__name__)
-                    asker = await _closed(asker)
+                    await _close(asker)
+                    asker = None
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, LONGEST_OUTAGE_SECONDS)
                     continue
@@ -74,10 +75,10 @@ class LedgerTrigger(BaseEventTrigger):  # type: ignore[misc]
                 yield answer
                 await asyncio.sleep(POLL_SECONDS)
         finally:
-            await _closed(asker)
+            await _close(asker)
 
 
-async def _closed(asker: Asker | None) -> None:
+async def _close(asker: Asker | None) -> None:
     """Let go of a connection that may be dead already."""
     if asker is not None:
         with contextlib.suppress(Exception):
