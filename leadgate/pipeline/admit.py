@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import msgspec
-from consent.gate import Standing, decide
 
 from consent.blind_index import BlindIndex, IndexKind
+from consent.gate import Gate, Standing
 from consent.pseudonyms import Pseudonyms
 from consent.vault import PersonKey, Vault
 from integrations.contract.source import Source
@@ -100,6 +100,7 @@ class Admitter:
         self._index = index
         self._sources = sources
         self._policies = policies
+        self._gates = {brand: Gate(policy) for brand, policy in policies.items()}
         self._reader = LeadReader(policies)
         self._clock = clock
         self._pseudonym = {name: pseudonyms.for_destination(name, key_length=length) for name, length in key_lengths.items()}
@@ -213,7 +214,7 @@ class Admitter:
             earlier = seen.get(candidate.fingerprint)
             recent = earlier is not None and from_micros(earlier[1]) + policy.duplicate_window >= now
             standing = _standing(candidate, withdrawn, earlier[0] if earlier and recent else None)
-            verdict = decide(candidate.lead, policy, standing, now)
+            verdict = self._gates[candidate.lead.brand].decide(candidate.lead, standing, now)
             if verdict.decision is Decision.ADMIT:
                 lead_id = next(ids)
                 seen[candidate.fingerprint] = (lead_id, step.now)

@@ -13,7 +13,7 @@ Argument for exactly one effect, in the numbers the code carries:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -31,7 +31,6 @@ from leadgate.storage.outbox import Claimed
 from schemas.delivery import DeliveryReceipt, Disclosure
 from schemas.errors import DeliveryError, TerminalError, TransientError, UncertainError
 from schemas.policy import BrandPolicy, DeliveryRules
-from schemas.vocabulary import Outcome
 
 #: Seconds a call may take beyond its own timeouts before we call the lease too short.
 _CALL_MARGIN = 5.0
@@ -58,7 +57,7 @@ class Dispatcher:
         *,
         ledger: Ledger,
         vault: Vault,
-        policies: dict[str, BrandPolicy],
+        policies: Mapping[str, BrandPolicy],
         connector: Destination,
         rules: DeliveryRules,
         worker: str,
@@ -212,8 +211,3 @@ class Dispatcher:
                 success_at=to_micros(now) if turn.succeeded else None,
             )
         turn.count = outcomes.count(mine)
-
-
-def is_final(outcome: Outcome) -> bool:
-    """Whether nothing moves this delivery on by itself."""
-    return outcome in {Outcome.ACCEPTED, Outcome.REJECTED, Outcome.DEAD, Outcome.SUPPRESSED}

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from consent.gate import fields_to_disclose, may_send
-
+from consent.gate import Gate
 from consent.vault import Vault
 from leadgate.storage import people
 from leadgate.storage.clock import from_micros
@@ -27,7 +26,7 @@ class Opener:
 
     def __init__(self, *, vault: Vault, policies: Mapping[str, BrandPolicy], destination: str) -> None:
         self._vault = vault
-        self._policies = policies
+        self._gates = {brand: Gate(policy) for brand, policy in policies.items()}
         self._destination = destination
         self._fields = lru_cache(maxsize=None)(self._disclosed)
 
@@ -40,12 +39,10 @@ class Opener:
 
     def open(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> Disclosure | str:
         """The disclosure, or the reason why there is none."""
-        policy = self._policies.get(one.brand)
-        if policy is None:
+        gate = self._gates.get(one.brand)
+        if gate is None:
             return "unknown_brand"
-        finding = may_send(
-            _record(one), destination=self._destination, purpose=one.purpose, policy=policy, withdrawn=withdrawn, now=now
-        )
+        finding = gate.may_send(_record(one), destination=self._destination, purpose=one.purpose, withdrawn=withdrawn, now=now)
         if finding is not None:
             return finding.reason.value
         if one.sealed is None or one.wrapped_key is None or one.key_version is None:
@@ -61,7 +58,7 @@ class Opener:
         return Disclosure(delivery_id=one.delivery_id, key=one.key, purpose=one.purpose, fields=Personal(fields))
 
     def _disclosed(self, brand: str, purpose: str) -> tuple[frozenset[str], frozenset[str]]:
-        names = frozenset(fields_to_disclose(self._policies[brand], self._destination, purpose))
+        names = frozenset(self._gates[brand].fields_to_disclose(self._destination, purpose))
         return names.difference(PLAIN_FIELDS), names.intersection(PLAIN_FIELDS)
 
 

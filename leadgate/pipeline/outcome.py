@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from consent.audit.facts import code_word
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage.clock import to_micros
@@ -18,7 +19,10 @@ from schemas.errors import TransientError
 from schemas.policy import DeliveryRules
 from schemas.vocabulary import Event, Outcome
 
-#: Reasons of the second look that mean: this lead must not go, now or later.
+#: What the ledger keeps of a vendor's words, in characters.
+_REF_LENGTH = 200
+_REASON_LENGTH = 64
+
 _EVENT = {
     Outcome.ACCEPTED: Event.DELIVERY_ACCEPTED,
     Outcome.REJECTED: Event.DELIVERY_REJECTED,
@@ -101,7 +105,8 @@ class Outcomes:
         now = self._now()
         due = to_micros(now + later) if later is not None else to_micros(now)
         decided = to_micros(now) if later is None else None
-        vendor_ref = receipt.vendor_ref if receipt else None
+        vendor_ref = receipt.vendor_ref[:_REF_LENGTH] if receipt and receipt.vendor_ref else None
+        reason = reason[:_REASON_LENGTH] if reason else None
         sent = receipt.sent_sha256 if receipt else None
         self.rows.append(
             (
@@ -117,7 +122,7 @@ class Outcomes:
         )
         facts: dict[str, LeafValue] = {"destination": self._destination, "purpose": one.purpose, "attempt": one.attempt}
         if reason:
-            facts["code"] = reason
+            facts["code"] = code_word(reason) or "none"
         if sent:
             facts["sent_sha256"] = sent
         if vendor_ref:

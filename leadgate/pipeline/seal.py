@@ -1,6 +1,7 @@
 """Seal: give the pending leaves their place, extend the tree, sign a checkpoint.
 
-It refuses to sign what does not follow from the last checkpoint: a frontier that does not give the stored root stops everything.
+It refuses to sign what does not follow from the last checkpoint: a frontier that does not give the stored root stops
+everything.
 """
 
 from __future__ import annotations
