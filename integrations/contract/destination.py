@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+from integrations.contract.advice import advice_for
 from integrations.contract.manifest import Endpoint, Limits, Manifest
 from schemas.delivery import DeliveryReceipt, Disclosure, Found
-from schemas.errors import DeliveryError, TerminalError, UncertainError
+from schemas.errors import ConfigurationError, DeliveryError, TerminalError, UncertainError
 from schemas.vocabulary import Outcome
 
 R = TypeVar("R")
@@ -88,9 +89,9 @@ class Destination(ABC):
     def check(self) -> Health:
         """Sign in and look, write nothing. Never raises."""
         try:
-            return self._check()
+            return self._guarded(self._check)
         except DeliveryError as error:
-            return Health(ok=False, message=error.message, advice=f"code {error.code}")
+            return Health(ok=False, message=error.message, advice=advice_for(error.code))
 
     def close(self) -> None:  # noqa: B027 - optional hook: most connectors hold nothing open
         """Release connections. Safe to call twice."""
@@ -125,7 +126,10 @@ class Destination(ABC):
             return call()
         except DeliveryError:
             raise
+        except ConfigurationError as error:  # found before anything was sent: a person mends it
+            failure: DeliveryError = TerminalError(error.code, error.message, field=error.field)
         except Exception as error:  # noqa: BLE001 - the promise: a bug in a connector may have happened after the send
-            raise UncertainError(
+            failure = UncertainError(
                 "connector_fault", f"the connector failed with {type(error).__name__}", field=self.endpoint.destination
-            ) from None
+            )
+        raise failure  # out here: as a context the vendor's exception would travel along, and quote what was sent
