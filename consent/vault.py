@@ -31,6 +31,7 @@ _SECRET_BYTES: Final = KEY_BYTES + KEY_ID_BYTES
 #: Sorted keys, no spaces, raw UTF-8: equal to RFC 8785 for objects of strings with ASCII names (tests prove it).
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder(dict[str, str]).decode
+_ONLY_TEXT: Final = frozenset({str})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,8 @@ class Vault:
 
     def new_person_keys(self, person_ids: Sequence[str]) -> list[PersonKey]:
         """As ``new_person_key`` for a batch: one round trip where the provider is remote."""
-        secrets = [self._random(_SECRET_BYTES) for _ in person_ids]
+        fresh = self._random(_SECRET_BYTES * len(person_ids))
+        secrets = [fresh[at : at + _SECRET_BYTES] for at in range(0, len(fresh), _SECRET_BYTES)]
         wrapped = self._provider.wrap_many(secrets)
         return [_person_key(*parts) for parts in zip(person_ids, secrets, wrapped, strict=True)]
 
@@ -118,12 +120,12 @@ class Vault:
 
     def open_lead(self, key: PersonKey, lead_id: str, envelope: bytes, wanted: Collection[str]) -> Personal[dict[str, str]]:
         """The fields named in ``wanted`` and no others; those the lead does not have are absent."""
-        known = _decode(self._plaintext(key, lead_id, envelope)[SALT_BYTES:])
+        known = _fields(self._plaintext(key, lead_id, envelope))
         return Personal({name: known[name] for name in wanted if name in known})
 
     def open_all(self, key: PersonKey, lead_id: str, envelope: bytes) -> Personal[dict[str, str]]:
         """Every field: for the data subject's own access, and for re-indexing."""
-        return Personal(_decode(self._plaintext(key, lead_id, envelope)[SALT_BYTES:]))
+        return Personal(_fields(self._plaintext(key, lead_id, envelope)))
 
     def check_commitment(self, key: PersonKey, lead_id: str, envelope: bytes, commitment: str) -> bool:
         """Whether the sealed fields are those that the audit log committed to."""
@@ -171,8 +173,19 @@ def _present(wrapped: bytes | None) -> bytes:
 
 
 def _canonical(fields: Mapping[str, str]) -> bytes:
+    # Anything but text would be sealed well and never read back: that is a loss nobody sees in time.
+    if not _ONLY_TEXT.issuperset(map(type, fields.values())):
+        raise VaultError("not_text", "a field holds something that is no text", field="fields")
     try:
         return _encode(fields)
     except (UnicodeEncodeError, TypeError):
         pass  # the error holds the value: it must not become the context of ours
     raise VaultError("not_text", "a field holds something that is no Unicode text", field="fields")
+
+
+def _fields(plaintext: bytes) -> dict[str, str]:
+    try:
+        return _decode(plaintext[SALT_BYTES:])
+    except msgspec.DecodeError:
+        pass  # as above
+    raise VaultError("not_a_document", "the envelope is authentic and holds no fields; another program sealed it")

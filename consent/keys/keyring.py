@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NoReturn
@@ -27,6 +28,8 @@ from consent.keys.provider import STABLE_VERSION, Wrapped, key_context, require_
 from schemas.errors import ConfigurationError, VaultError
 
 FORMAT: Final = "leadgate-keyring/1"
+
+_tenant = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII).fullmatch
 
 
 class _Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,6 +175,10 @@ def _new_key(version: int, now: datetime, random_bytes: Callable[[int], bytes]) 
 def _checked_roots(document: _Document, where: str) -> dict[int, bytes]:
     if document.format != FORMAT:
         raise ConfigurationError("keyring_format", f"this program reads {FORMAT} only", field=f"{where}: format")
+    if not _tenant(document.tenant):
+        raise ConfigurationError(
+            "keyring_tenant", "a tenant is 1 to 64 letters, digits, '_', '.', '-'", field=f"{where}: tenant"
+        )
     roots = {STABLE_VERSION: _root(document.stable, f"{where}: stable")}
     for key in document.keys:
         if not 1 <= key.version < 2**32 or key.version in roots:
