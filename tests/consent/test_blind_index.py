@@ -1,0 +1,194 @@
+"""An index finds what was indexed, under old and new keys, says nothing about it, and takes normalised input only."""
+
+from __future__ import annotations
+
+import hmac
+import io
+import os
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent.blind_index import BlindIndex, IndexKind
+from consent.keys.keyring import new_keyring
+from consent.keys.provider import STABLE_VERSION
+from schemas.errors import VaultError
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+KEYRING = new_keyring(tenant="acme", now=NOW, random_bytes=os.urandom)
+INDEX = BlindIndex(KEYRING, "acme")
+PHONE, EMAIL, USER = "+79000000042", "anna@example.org", "vk:10000042"
+VALUES = {IndexKind.PHONE: PHONE, IndexKind.EMAIL: EMAIL, IndexKind.USER: USER}
+
+
+def test_it_is_the_documented_construction() -> None:
+    key = KEYRING.derive("leadgate/v1|acme|blind_index|phone|lookup", 32, 1)
+    assert INDEX.phone("volga", PHONE) == hmac.digest(key, b"\x00\x05volga" + PHONE.encode(), "sha256")
+    assert len(INDEX.phone("volga", PHONE)) == 32
+
+
+def test_one_kind_and_any_kind_agree() -> None:
+    assert INDEX.current(IndexKind.PHONE, "volga", PHONE).digest == INDEX.phone("volga", PHONE)
+    assert INDEX.current(IndexKind.EMAIL, "volga", EMAIL).digest == INDEX.email("volga", EMAIL)
+    assert INDEX.current("user", "volga", USER).digest == INDEX.user("volga", USER)
+    for kind, value in VALUES.items():
+        assert INDEX.candidates(kind, "volga", value) == (INDEX.current(kind, "volga", value),)
+
+
+def test_brands_and_kinds_share_no_digest() -> None:
+    everything = [
+        *(INDEX.current(kind, brand, value).digest for kind, value in VALUES.items() for brand in ("volga", "aero")),
+        INDEX.fingerprint("volga", PHONE),
+        INDEX.fingerprint("aero", PHONE),
+    ]
+    assert len(set(everything)) == 8
+    # "volg" + "a..." must not read like "volga" + "...": the same user id could begin with a letter of the brand.
+    assert INDEX.fingerprint("volg", "a") != INDEX.fingerprint("volga", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (IndexKind.PHONE, value)
+        for value in (
+            "",
+            "79000000042",
+            "+7 900 0000042",
+            "+7900000004a",
+            "+09000000042",
+            "+7900",
+            "+7900000004200000",
+            f"{PHONE}\n",
+        )
+    ]
+    + [(IndexKind.PHONE, "+7٩000000042"), (IndexKind.PHONE, f" {PHONE}"), (IndexKind.PHONE, "+7-900-000-00-42")]
+    + [
+        (IndexKind.EMAIL, value)
+        for value in (
+            "",
+            "anna",
+            "Anna@example.org",
+            "anna@Example.org",
+            " anna@example.org",
+            "a@b@example.org",
+            "anna@",
+            "@example.org",
+        )
+    ]
+    + [
+        (IndexKind.EMAIL, "a\u0308@example.org"),
+        (IndexKind.EMAIL, "ann\ud800@example.org"),
+        (IndexKind.EMAIL, "a\x00@example.org"),
+    ]
+    + [(IndexKind.USER, value) for value in ("", "vk", "vk:", "ok:1", "VK:1", "vk:1 2", "vk:один", "vk:1\n", "vk:\ud800")],
+)
+def test_what_is_not_normalised_is_refused_and_not_quoted(kind: IndexKind, value: str) -> None:
+    assert not INDEX.accepts(kind, value)
+    direct = {IndexKind.PHONE: INDEX.phone, IndexKind.EMAIL: INDEX.email, IndexKind.USER: INDEX.user}[kind]
+    for call in (
+        lambda: direct("volga", value),
+        lambda: INDEX.current(kind, "volga", value),
+        lambda: INDEX.candidates(kind, "volga", value),
+    ):
+        with pytest.raises(VaultError) as refused:
+            call()
+        assert (refused.value.code, refused.value.field) == ("not_normalised", kind.value)
+        assert not value or value not in f"{refused.value} {refused.value!r} {refused.value.__context__!r}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (IndexKind.PHONE, PHONE),
+        (IndexKind.PHONE, "+442079460000"),
+        (IndexKind.EMAIL, EMAIL),
+        (IndexKind.EMAIL, "анна@example.org"),
+        (IndexKind.EMAIL, "o'neil+tag@example.org"),
+        (IndexKind.USER, "vk:-42"),
+        (IndexKind.USER, "instagram:some.name_1"),
+        (IndexKind.USER, "facebook:10000000000000042"),
+    ],
+)
+def test_what_is_normalised_is_taken(kind: IndexKind, value: str) -> None:
+    assert INDEX.accepts(kind, value)
+    assert len(INDEX.current(kind, "volga", value).digest) == 32
+
+
+def test_a_missing_context_is_refused() -> None:
+    for call in (
+        lambda: INDEX.phone("", PHONE),
+        lambda: INDEX.candidates(IndexKind.EMAIL, "", EMAIL),
+        INDEX.fingerprint,
+        lambda: INDEX.fingerprint("", ""),
+    ):
+        with pytest.raises(VaultError, match="context_missing"):
+            call()
+    with pytest.raises(VaultError, match="unknown_kind"):
+        INDEX.current("name", "volga", "anna")
+    with pytest.raises(VaultError, match="wrong_tenant"):
+        BlindIndex(KEYRING, "other")
+
+
+# -- rotation -------------------------------------------------------------------------------------------------------------
+
+
+def test_no_lookup_fails_while_the_key_rotates() -> None:
+    """Three processes: one from before, one that knows the announced version, one that already writes under it."""
+    announced = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom, announce=True)
+    promoted = announced.with_current(2)
+    waiting, writing = BlindIndex(announced, "acme"), BlindIndex(promoted, "acme")
+    assert waiting.versions == (1, 2)
+    assert writing.versions == (2, 1)
+    for kind, value in VALUES.items():
+        old, new = INDEX.current(kind, "volga", value), writing.current(kind, "volga", value)
+        assert (old.version, new.version) == (1, 2)
+        assert waiting.current(kind, "volga", value) == old
+        for index in (waiting, writing):
+            assert index.candidates(kind, "volga", value)[0] == index.current(kind, "volga", value)
+            assert set(map(repr, (old, new))) == set(map(repr, index.candidates(kind, "volga", value)))
+    assert writing.fingerprint_candidates("volga", PHONE)[1].digest == INDEX.fingerprint("volga", PHONE)
+    assert BlindIndex(promoted.without_version(1), "acme").candidates(IndexKind.PHONE, "volga", PHONE) == (
+        writing.current(IndexKind.PHONE, "volga", PHONE),
+    )
+
+
+# -- duplicates -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.text(), min_size=1, max_size=5), st.lists(st.text(), min_size=1, max_size=5))
+def test_fingerprints_are_equal_only_if_the_parts_are(one: list[str], other: list[str]) -> None:
+    if any(one) and any(other):
+        assert (INDEX.fingerprint(*one) == INDEX.fingerprint(*other)) == (one == other)
+
+
+def test_a_fingerprint_is_the_documented_construction() -> None:
+    key = KEYRING.derive("leadgate/v1|acme|blind_index|fingerprint|lookup", 32, 1)
+    message = b"\x00\x00\x00\x05volga\x00\x00\x00\x00\x00\x00\x00\x04test"
+    assert INDEX.fingerprint("volga", "", "test") == hmac.digest(key, message, "sha256")
+    assert INDEX.fingerprint_candidates("volga", "", "test")[0].digest == INDEX.fingerprint("volga", "", "test")
+
+
+class Trickle(io.BytesIO):
+    """A stream that gives a few bytes at a time, as a socket or a compressed file does."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(size or 0, 7))
+
+
+@pytest.mark.parametrize("size", [0, 1, 256 * 1024, 256 * 1024 + 1, 700_000])
+def test_a_file_digest_is_keyed_and_over_all_bytes(size: int) -> None:
+    content = (b"Anna;+79000000042\n" * (size // 18 + 1))[:size]
+    key = KEYRING.derive("leadgate/v1|acme|blind_index|file|lookup", 32, STABLE_VERSION)
+    digest = INDEX.file_digest(io.BytesIO(content))
+    assert digest == hmac.new(key, content, "sha256").hexdigest()
+    assert digest != sha256(content).hexdigest()
+    assert size > 5000 or digest == INDEX.file_digest(Trickle(content))
+
+
+def test_a_file_is_recognised_after_a_rotation() -> None:
+    rotated = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom).without_version(1)
+    content = b"Anna;+79000000042\n"
+    assert BlindIndex(rotated, "acme").file_digest(io.BytesIO(content)) == INDEX.file_digest(io.BytesIO(content))
