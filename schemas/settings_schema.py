@@ -94,13 +94,35 @@ class LogSchema(Part):
 
 
 class RetentionSchema(Part):
-    """How long what is kept."""
+    """How long what is kept: ``RetentionRules``."""
 
-    admitted_bodies = Duration(required=True)
-    quarantined = Duration(required=True)
     refused = Duration(required=True)
-    identities = Duration(required=True)
-    evidence = Duration(required=True)
+    quarantined = Duration(required=True)
+    admitted_submission = Duration(required=True)
+    lead = Duration(required=True)
+    withdrawn = Duration(required=True)
+    lead_by_purpose = fields.Dict(
+        keys=Slug(), values=Duration(), load_default=dict, error_messages={"invalid": "must be a mapping of purposes"}
+    )
+    delivered = Duration()
+
+
+def _count() -> fields.Integer:
+    least = validate.Range(min=1, error="must be at least 1")
+    return fields.Integer(strict=True, validate=least, error_messages={"invalid": "must be a whole number"})
+
+
+class DeliverySchema(Part):
+    """How hard a delivery tries: ``DeliveryRules``, which holds the defaults."""
+
+    lease = Duration()
+    settle = Duration()
+    attempts = _count()
+    backoff_base = Duration()
+    backoff_cap = Duration()
+    breaker_failures = _count()
+    breaker_pause = Duration()
+    batches_per_claim = _count()
 
 
 class NoticeSchema(Part):
@@ -211,6 +233,7 @@ class SourceSchema(Part):
     connector = Slug(required=True)
     brand = Slug()
     connection = Text(most=250)
+    inbox = Text(most=1000)
     options = fields.Dict(load_default=dict, error_messages={"invalid": "must be a mapping"})
 
 
@@ -221,11 +244,7 @@ class LimitsSchema(Part):
         validate=validate.Range(min=0, min_inclusive=False, error="must be more than 0"),
         error_messages={"invalid": "must be a number"},
     )
-    burst = fields.Integer(
-        strict=True,
-        validate=validate.Range(min=1, error="must be at least 1"),
-        error_messages={"invalid": "must be a whole number"},
-    )
+    burst = _count()
     connect_timeout = Duration()
     read_timeout = Duration()
     max_response_bytes = fields.Integer(
@@ -273,6 +292,7 @@ class SettingsSchema(Part):
     promise = _part(PromiseSchema)
     log = _part(LogSchema)
     retention = _part(RetentionSchema)
+    delivery = fields.Nested(DeliverySchema, load_default=dict)
     brands = _by_name(BrandSchema)
     sources = _by_name(SourceSchema)
     destinations = _by_name(DestinationSchema)
@@ -281,6 +301,10 @@ class SettingsSchema(Part):
     def names_exist(self, data: dict[str, Any], **_: Any) -> None:
         brands = data["brands"]
         wrong: dict[str, Any] = {}
+        known = {code for brand in brands.values() for code in brand["purposes"]}
+        for code in data["retention"]["lead_by_purpose"].keys() - known:
+            complaint = [f"is no purpose of any brand; {suggest(code, known)}"]
+            wrong.setdefault("retention", {}).setdefault("lead_by_purpose", {})[code] = complaint
         for name, source in data["sources"].items():
             brand = source.get("brand")
             if brand is not None and brand not in brands:

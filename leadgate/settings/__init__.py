@@ -4,7 +4,7 @@
 """
 
 from leadgate.settings.loading import load
-from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Retention, Settings, SourceEntry
+from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Settings, SourceEntry
 from leadgate.settings.policies import compose_policies
 from leadgate.settings.problems import SettingsError
 
@@ -12,7 +12,6 @@ __all__ = [
     "BrandSettings",
     "DestinationSettings",
     "Promise",
-    "Retention",
     "Settings",
     "SettingsError",
     "SourceEntry",

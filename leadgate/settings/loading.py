@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from integrations.contract.source import SourceSettings
 from leadgate.settings.document import read_document
-from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Retention, Settings, SourceEntry
+from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Settings, SourceEntry
 from leadgate.settings.problems import Problems
-from schemas.policy import Notice, Purpose, Topic
+from schemas.policy import DeliveryRules, Notice, Purpose, RetentionRules, Topic
 from schemas.settings_schema import check_settings
 from schemas.vocabulary import Language
 
@@ -49,10 +49,11 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         state=state,
         tenant=values["tenant"],
         promise=Promise(**values["promise"]),
-        retention=Retention(**values["retention"]),
+        retention=RetentionRules(**values["retention"]),
+        delivery=DeliveryRules(**values["delivery"]),
         log_origin=values["log"]["origin"],
         brands=MappingProxyType(brands),
-        sources=MappingProxyType({name: _source(name, source) for name, source in values["sources"].items()}),
+        sources=MappingProxyType({name: _source(name, source, file.parent) for name, source in values["sources"].items()}),
         destinations=MappingProxyType({name: _destination(name, one) for name, one in values["destinations"].items()}),
         ledger_url=ledger_url,
         keyring_path=_path(environment, "LEADGATE_KEYRING", state / "keyring.json", file.parent),
@@ -140,11 +141,14 @@ def _read_text(path: Path, problems: Problems, place: str) -> str:
     return text
 
 
-def _source(name: str, values: Mapping[str, Any]) -> SourceEntry:
+def _source(name: str, values: Mapping[str, Any], root: Path) -> SourceEntry:
     settings = SourceSettings(
         name=name, connector=values["connector"], brand=values.get("brand"), options=MappingProxyType(values["options"])
     )
-    return SourceEntry(settings=settings, connection=values.get("connection"))
+    inbox = values.get("inbox")
+    if inbox is not None and "://" not in inbox:
+        inbox = str((root / inbox).resolve())
+    return SourceEntry(settings=settings, connection=values.get("connection"), inbox=inbox)
 
 
 def _destination(name: str, values: Mapping[str, Any]) -> DestinationSettings:

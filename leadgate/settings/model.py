@@ -11,7 +11,7 @@ from typing import Any
 from integrations.contract.manifest import Limits
 from integrations.contract.source import SourceSettings
 from schemas.personal import Personal
-from schemas.policy import Notice, Purpose, Topic
+from schemas.policy import DeliveryRules, Notice, Purpose, RetentionRules, Topic
 from schemas.vocabulary import Language
 
 
@@ -21,17 +21,6 @@ class Promise:
 
     answer_within: timedelta
     warn_after: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How long what is kept, counted from the decision about it; ``identities`` from the end of the last purpose."""
-
-    admitted_bodies: timedelta
-    quarantined: timedelta
-    refused: timedelta
-    identities: timedelta
-    evidence: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +40,15 @@ class BrandSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEntry:
-    """A configured source, without secrets. ``connection`` is the id its secrets are found under, None if it needs none."""
+    """A configured source, without secrets.
+
+    ``connection`` is the id its secrets are found under, None if it needs none. ``inbox`` is where files are dropped for it: an
+    absolute path or a URL that ``ObjectStoragePath`` understands.
+    """
 
     settings: SourceSettings
     connection: str | None
+    inbox: str | None
 
     def with_secrets(self, *secrets: Personal[str]) -> SourceSettings:
         """Answer the settings a source is built from; the newest secret first."""
@@ -100,7 +94,8 @@ class Settings:
     state: Path  # .leadgate: ledger, keys, inbox of a single-machine installation
     tenant: str
     promise: Promise
-    retention: Retention
+    retention: RetentionRules
+    delivery: DeliveryRules
     log_origin: str
     brands: Mapping[str, BrandSettings]
     sources: Mapping[str, SourceEntry]
