@@ -37,24 +37,32 @@ class Opener:
             person: {purpose: from_micros(moment) for purpose, moment in purposes.items()} for person, purposes in taken.items()
         }
 
-    def open(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> Disclosure | str:
-        """The disclosure, or the reason why there is none."""
+    def refuses(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> str | None:
+        """Why this delivery must not go, or None; opens nothing."""
         gate = self._gates.get(one.brand)
         if gate is None:
             return "unknown_brand"
         finding = gate.may_send(_record(one), destination=self._destination, purpose=one.purpose, withdrawn=withdrawn, now=now)
         if finding is not None:
             return finding.reason.value
-        if one.sealed is None or one.wrapped_key is None or one.key_version is None:
-            return "erased"
+        return "erased" if one.sealed is None or one.wrapped_key is None or one.key_version is None else None
+
+    def names(self, one: Claimed) -> tuple[str, ...]:
+        """Names of the fields this delivery's destination is told, if the lead has them."""
+        return self._gates[one.brand].fields_to_disclose(self._destination, one.purpose)
+
+    def open(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> Disclosure | str:
+        """The disclosure, or the reason why there is none."""
+        reason = self.refuses(one, withdrawn, now)
+        if reason is not None or one.sealed is None or one.key_version is None:
+            return reason or "erased"
         personal, plain = self._fields(one.brand, one.purpose)
         try:
             key = self._vault.unwrap_person_key(one.person_id, one.wrapped_key, one.key_version)
             fields = self._vault.open_lead(key, one.lead_id, one.sealed, personal).reveal()
         except VaultError as error:
-            return f"seal_{error.code}"[:64]
-        for name, value in _plain(one, plain):
-            fields[name] = value
+            return f"seal_{error.code}"
+        fields.update(_plain(one, plain))
         return Disclosure(delivery_id=one.delivery_id, key=one.key, purpose=one.purpose, fields=Personal(fields))
 
     def _disclosed(self, brand: str, purpose: str) -> tuple[frozenset[str], frozenset[str]]:

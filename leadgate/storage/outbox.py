@@ -70,6 +70,15 @@ class Doubtful:
     attempt: int
 
 
+_CLAIMED = (
+    "select d.delivery_id, d.lead_id, d.person_id, d.purpose, d.key, d.attempt, l.brand, l.channel, l.language, l.topic,"
+    " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes, c.notice_id, c.notice_version,"
+    " c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at, c.recorded_at"
+    " from delivery d join lead l on l.lead_id = d.lead_id join person p on p.person_id = d.person_id"
+    " join consent_record c on c.consent_id = l.consent_id"
+)
+
+
 def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
     """Queue deliveries, values in the order of the columns above."""
     tx.insert("delivery", _DELIVERY_COLUMNS, rows)
@@ -92,14 +101,18 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
         now=now,
         limit=limit,
     )
-    rows = tx.rows_in(
-        "select d.delivery_id, d.lead_id, d.person_id, d.purpose, d.key, d.attempt, l.brand, l.channel, l.language, l.topic,"
-        " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes,"
-        " c.notice_id, c.notice_version,"
-        " c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at, c.recorded_at"
-        " from delivery d join lead l on l.lead_id = d.lead_id join person p on p.person_id = d.person_id"
-        " join consent_record c on c.consent_id = l.consent_id where d.delivery_id in :values",
-        [row[0] for row in taken],
+    return [Claimed(*row) for row in tx.rows_in(_CLAIMED + " where d.delivery_id in :values", [row[0] for row in taken])]
+
+
+def peek(tx: Transaction, *, destination: str, now: int, after: str, limit: int) -> list[Claimed]:
+    """Due deliveries as a claim would see them, without claiming; by id, a page at a time."""
+    rows = tx.rows(
+        _CLAIMED + " where d.destination = :destination and d.state in ('queued', 'deferred') and d.not_before <= :now"
+        " and d.delivery_id > :after order by d.delivery_id limit :limit",
+        destination=destination,
+        now=now,
+        after=after,
+        limit=limit,
     )
     return [Claimed(*row) for row in rows]
 
