@@ -97,10 +97,11 @@ class Vault:
     def rewrap(self, wrapped: bytes, from_version: int) -> tuple[bytes, int]:
         """Wrap the same data key under the current version. Envelopes stay as they are; running it again changes nothing.
 
-        A row is done when its version column is ``provider.current_version``; so a rotation can stop and go on anywhere.
+        Rows that are left are those whose version column is below ``provider.current_version``: a rotation can stop and go on
+        anywhere.
         """
-        if from_version == self._provider.current_version:
-            return wrapped, from_version
+        if from_version >= self._provider.current_version:
+            return wrapped, from_version  # never back: a process that has not seen the promotion would undo it
         again = self._provider.wrap(self._provider.unwrap(Wrapped(bytes=_present(wrapped), version=from_version)))
         return again.bytes, again.version
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from consent.envelope import KEY_BYTES, pack_wrapped, unpack_wrapped
 from consent.keys.provider import STABLE_VERSION, Wrapped, key_context, require_context
-from schemas.errors import ConfigurationError, VaultError
+from schemas.errors import ConfigurationError, LeadgateError, VaultError
 
 FORMAT: Final = "leadgate-keyring/1"
 
@@ -94,7 +94,7 @@ class Keyring:
         payload = unpack_wrapped(wrapped.bytes, wrapped.version)
         kek = self._keks.get(wrapped.version)
         if kek is None:
-            raise _version_missing(wrapped.version)
+            raise self._missing(wrapped.version)
         try:
             return aes_key_unwrap_with_padding(kek, payload)
         except InvalidUnwrap:
@@ -106,11 +106,20 @@ class Keyring:
         if derived is None:
             root = self._roots.get(chosen)
             if root is None:
-                raise _version_missing(chosen)
+                raise self._missing(chosen)
             context = f"{require_context(info)}|{chosen}".encode()
             derived = HKDF(algorithm=SHA256(), length=length, salt=None, info=context).derive(root)
             self._derived[info, length, chosen] = derived
         return derived
+
+    def _missing(self, version: int) -> LeadgateError:
+        if version > max(self._roots):
+            # Not the row is at fault but this process: it read the keyring before a rotation, or an old copy was restored.
+            # As a VaultError it would be taken for a dead seal, and every delivery of the night would be given up.
+            return ConfigurationError(
+                "keyring_stale", f"version {version} is newer than this keyring; read it again, or restore it", field="keyring"
+            )
+        return VaultError("key_version_missing", f"version {version} is not in the keyring", field="key_version")
 
     # -- documents ----------------------------------------------------------------------------------------------------
 
@@ -161,10 +170,6 @@ def keyring_from_json(text: bytes | str, *, where: str) -> Keyring:
             "keyring_unreadable", f"not a keyring document of format {FORMAT}, or it has unknown fields ({fault})", field=where
         )
     return Keyring(document, where=where)
-
-
-def _version_missing(version: int) -> VaultError:
-    return VaultError("key_version_missing", f"version {version} is not in the keyring", field="key_version")
 
 
 def _new_key(version: int, now: datetime, random_bytes: Callable[[int], bytes]) -> _Key:

@@ -30,7 +30,11 @@ class Wrapped:
 
 
 class KeyProvider(Protocol):
-    """What wraps and derives. MUST raise VaultError with a code, never an error that holds key bytes."""
+    """What wraps and derives. No error MAY hold key bytes.
+
+    MUST raise VaultError only if this one wrapped key can never be opened. A provider that is unreachable, stale or locked MUST
+    raise ConfigurationError: the operator acts, everything stops loudly and nothing is given up.
+    """
 
     @property
     def tenant(self) -> str:
@@ -56,7 +60,7 @@ class KeyProvider(Protocol):
         ...
 
     def unwrap(self, wrapped: Wrapped) -> bytes:
-        """Return the data key. Raises VaultError if the version is gone or the bytes were changed."""
+        """Return the data key. Raises VaultError if its version was dropped or the bytes were changed."""
         ...
 
     def derive(self, info: str, length: int, version: int | None = None) -> bytes:
@@ -81,3 +85,13 @@ def require_tenant(provider: KeyProvider, tenant: str) -> str:
     if not tenant or tenant != provider.tenant:
         raise VaultError("wrong_tenant", "the key provider holds the roots of another tenant", field="tenant")
     return tenant
+
+
+def keyring_identity(provider: KeyProvider) -> str:
+    """32 hex digits that are the same for all versions of one keyring and say nothing about its roots.
+
+    To be stored beside the data when they are first sealed, and compared at every start: under another keyring, a new one made
+    by mistake say, no seal opens, and that must stop the house instead of looking like ten thousand broken rows.
+    """
+    context = key_context(tenant=provider.tenant, table="keys", field="keyring", purpose="identity")
+    return provider.derive(context, 16, STABLE_VERSION).hex()

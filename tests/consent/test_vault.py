@@ -7,7 +7,7 @@ import json
 import os
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -116,7 +116,7 @@ def test_no_flipped_bit_opens() -> None:
 @pytest.mark.parametrize("bad", ["Канарейкина \ud800", 42, None, b"bytes", {"a": CANARY}, object()])
 def test_what_is_no_text_is_refused_without_being_quoted(bad: object) -> None:
     key = VAULT.new_person_key(PERSON)
-    fields: Personal[dict[str, str]] = Personal({"family_name": bad})  # type: ignore[dict-item]
+    fields: Personal[Mapping[str, str]] = Personal({"family_name": bad})  # type: ignore[dict-item]
     assert refusal(lambda: VAULT.seal_lead(key, LEAD, fields)) == "not_text"
 
 
@@ -202,6 +202,8 @@ def test_rewrap_is_resumable_and_leaves_the_envelopes() -> None:
     assert only_new.open_submission(LEAD, inline, inline_version, submission.envelope).reveal() == b"body"
     assert refusal(lambda: only_new.unwrap_person_key(PERSON, key.wrapped, 1)) == "key_version_missing"
     assert refusal(lambda: vault.rewrap(b"", 1)) == "key_destroyed"
+    waiting = KEYRING.with_new_version(now=NOW, random_bytes=lambda n: sha256(b"second").digest()[:n], announce=True)
+    assert Vault(waiting, "acme").rewrap(wrapped, version) == (wrapped, version)
     # An envelope sealed after the re-wrap names the new version; one key opens both.
     later = vault.seal_lead(again, OTHER_LEAD, Personal(FIELDS))
     assert only_new.open_all(again, OTHER_LEAD, later.envelope).reveal() == FIELDS

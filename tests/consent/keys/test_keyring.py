@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 
 from consent.keys.keyring import Keyring, keyring_from_json, new_keyring
-from consent.keys.provider import STABLE_VERSION, Wrapped, key_context, require_tenant
+from consent.keys.provider import STABLE_VERSION, Wrapped, key_context, keyring_identity, require_tenant
 from schemas.errors import ConfigurationError, VaultError
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -136,13 +136,22 @@ def test_wrap_opens_under_its_version_only(keyring: Keyring) -> None:
     assert (old.version, new.version) == (1, 2)
     assert ring.unwrap(old) == ring.unwrap(new) == dek
     assert [wrapped.version for wrapped in ring.wrap_many([dek, dek])] == [2, 2]
-    with pytest.raises(VaultError, match="key_version_missing"):
+    with pytest.raises(ConfigurationError, match="keyring_stale"):
         keyring.unwrap(new)
+    with pytest.raises(ConfigurationError, match="keyring_stale"):
+        keyring.derive(CONTEXT, 32, 2)
     with pytest.raises(VaultError, match="key_version_mismatch"):
         ring.unwrap(Wrapped(bytes=old.bytes, version=2))
     forged = old.bytes[:5] + (2).to_bytes(4, "big") + old.bytes[9:]
     with pytest.raises(VaultError, match="not_authentic"):
         ring.unwrap(Wrapped(bytes=forged, version=2))
+
+
+def test_a_keyring_is_recognised_over_rotations_and_told_from_another(keyring: Keyring) -> None:
+    rotated = keyring.with_new_version(now=NOW, random_bytes=counting_bytes(50)).without_version(1)
+    other = new_keyring(tenant="acme", now=NOW, random_bytes=counting_bytes(90))
+    assert keyring_identity(rotated) == keyring_identity(keyring) != keyring_identity(other)
+    assert len(keyring_identity(keyring)) == 32
 
 
 def test_no_flipped_bit_of_a_wrapped_key_goes_unseen(keyring: Keyring) -> None:
