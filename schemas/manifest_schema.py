@@ -72,12 +72,16 @@ class ManifestSchema(Part):
             return
         if errors := RestTransportSchema().validate(transport):
             raise ValidationError({"transport": errors})
-        capabilities = data["capabilities"]
+        capabilities, operations = data["capabilities"], transport["operations"]
         for verb in ("lookup", "suppress", "erase"):
-            if bool(capabilities.get(verb)) != (verb in transport):
-                raise ValidationError({"transport": {verb: ["stands here exactly if capabilities declares it"]}})
-        if transport["write"].get("records") is None and capabilities["batch_size"] != 1:
-            raise ValidationError({"transport": {"write": {"records": ["is required unless batch_size is 1"]}}})
+            if bool(capabilities.get(verb)) != (verb in operations):
+                raise ValidationError(
+                    {"transport": {"operations": {verb: ["stands here exactly if capabilities declares it"]}}}
+                )
+        if "records" not in operations["deliver"] and capabilities["batch_size"] != 1:
+            raise ValidationError({"transport": {"operations": {"deliver": {"records": ["is required for a batch"]}}}})
+        if not data.get("mapping"):
+            raise ValidationError({"mapping": ["is required: it says what a record looks like"]})
 
 
 def check_manifest(document: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:

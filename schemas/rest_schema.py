@@ -1,4 +1,5 @@
-"""What ``transport`` of a declarative REST connector may hold: how to sign in, five calls, how to read their answers.
+"""What ``transport`` of a declarative REST connector may hold: how to sign in, five operations, how to read their
+answers.
 
 Refused: a path that is an address (only base_url decides where we speak), a credential in a header, results without the means
 to match them to what was sent.
@@ -41,9 +42,11 @@ class ErrorMeaning(StrEnum):
 
 
 class RecordMeaning(StrEnum):
-    """What an error of the vendor's about one record means; without a word here it is a rejection."""
+    """What a status word of the vendor's, or an error code of a rejected record, means for one record."""
 
-    ACCEPTED = "accepted"  # the record stands there already
+    CREATED = "created"
+    UPDATED = "updated"
+    ACCEPTED = "accepted"  # it stands there; whether it is new was not told
     REJECTED = "rejected"
     DEFERRED = "deferred"
     UNCERTAIN = "uncertain"
@@ -55,10 +58,9 @@ _HEADER: Final = validate.Regexp(r"[A-Za-z][A-Za-z0-9-]*\Z", error="must be the 
 _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
-def _dotted(*, required: bool = False, allow_none: bool = False) -> fields.String:
+def _dotted(**settings: Any) -> fields.String:
     return fields.String(
-        required=required,
-        allow_none=allow_none,
+        **settings,
         validate=validate.Regexp(r"[A-Za-z0-9_$-]*(\.[A-Za-z0-9_$-]+)*\Z", error="must be names with dots between them"),
     )
 
@@ -79,24 +81,20 @@ class ErrorsSchema(Part):
     """Where the code of a call's error stands in the body, and what each code means."""
 
     at = _dotted(required=True)
-    codes = fields.Dict(keys=Text(), values=Choice(ErrorMeaning))
+    codes = fields.Dict(keys=Text(), values=Choice(ErrorMeaning), load_default=dict)
 
 
 class ResultsSchema(Part):
-    """How the answer tells what became of each record."""
+    """How the answer tells what became of each record. ``at`` is where the results stand; the rest are paths inside one."""
 
-    at = _dotted()
-    match = Choice(Match, required=True)
+    at = _dotted(load_default="")
+    match = Choice(Match, load_default=Match.KEY)
     key = _dotted()
     count = _dotted()
     status = _dotted()
-    created = fields.List(fields.Raw())
-    updated = fields.List(fields.Raw())
-    accepted = fields.List(fields.Raw())
-    ref = _dotted()
+    reference = _dotted()
     code = _dotted()
     field = _dotted()
-    codes = fields.Dict(keys=Text(), values=Choice(RecordMeaning))
 
     @validates_schema
     def can_be_matched(self, data: dict[str, Any], **_: Any) -> None:
@@ -104,9 +102,13 @@ class ResultsSchema(Part):
             raise ValidationError({"key": ["stands here exactly if match is key"]})
         if "count" in data and data["match"] is not Match.WHOLE:
             raise ValidationError({"count": ["belongs to match: whole"]})
-        words = data.get("created", []) + data.get("updated", []) + data.get("accepted", [])
-        if ("status" in data) != bool(words):
-            raise ValidationError({"status": ["needs the values that mean success in created, updated or accepted"]})
+
+
+class ExpectedSchema(Part):
+    """What 'Test connection' wants to read at a path, and what a person does if it does not."""
+
+    value = Text(required=True)
+    advice = Text(required=True, most=400)
 
 
 class CheckSchema(Part):
@@ -114,24 +116,50 @@ class CheckSchema(Part):
 
     method = fields.String(validate=_METHODS, load_default="GET")
     path = fields.String(required=True, validate=_PATH)
+    expect = fields.Dict(keys=_dotted(), values=fields.Nested(ExpectedSchema), load_default=dict)
 
 
-class CallSchema(Part):
-    """One verb. ``records`` is where the list stands in the body: dotted, empty for the body itself, none for one record."""
+class OperationSchema(Part):
+    """One verb. ``records`` is where the list stands in the body: dotted, "" for the body itself, left out for one record.
 
-    method = fields.String(required=True, validate=_METHODS)
+    ``record`` maps one record (left out: the key alone; of deliver it is the manifest's ``mapping``); ``body`` is what stands
+    beside the records, in mapping words without fields.
+    """
+
+    method = fields.String(validate=_METHODS, load_default="POST")
     path = fields.String(required=True, validate=_PATH)
-    records = _dotted(allow_none=True)
-    body = fields.Dict(keys=fields.String())
+    records = _dotted()
+    record = fields.Dict(keys=fields.String(), load_default=dict)
+    body = fields.Dict(keys=fields.String(), load_default=dict)
     idempotency_header = fields.String(validate=_HEADER)
     most = fields.Integer(strict=True, validate=validate.Range(min=1))
-    mapping = fields.Dict(keys=fields.String())
-    results = fields.Nested(ResultsSchema, required=True)
+    results = fields.Nested(ResultsSchema)
+    outcomes = fields.Dict(keys=Text(), values=Choice(RecordMeaning), load_default=dict)
 
     @validates_schema
     def one_by_one_or_in_a_list(self, data: dict[str, Any], **_: Any) -> None:
-        if "{key}" in data["path"] and data.get("records") is not None:
+        if "{key}" in data["path"] and "records" in data:
             raise ValidationError({"records": ["a path with {key} takes one record: leave records out"]})
+        if ("status" in data.get("results", {})) != bool(data["outcomes"]):
+            raise ValidationError({"outcomes": ["say here what the words at results.status mean; the two need each other"]})
+
+
+class OperationsSchema(Part):
+    """The verbs the vendor knows."""
+
+    deliver = fields.Nested(OperationSchema, required=True)
+    check = fields.Nested(CheckSchema, required=True)
+    lookup = fields.Nested(OperationSchema)
+    suppress = fields.Nested(OperationSchema)
+    erase = fields.Nested(OperationSchema)
+
+    @validates_schema
+    def answers_are_read(self, data: dict[str, Any], **_: Any) -> None:
+        for verb, operation in data.items():
+            if verb != "check" and "results" not in operation and "{key}" not in operation["path"]:
+                raise ValidationError({verb: {"results": ["is required: say how the answer tells what became of each record"]}})
+        if "record" in data["deliver"] and data["deliver"]["record"]:
+            raise ValidationError({"deliver": {"record": ["the record of deliver is the manifest's mapping"]}})
 
 
 class RestTransportSchema(Part):
@@ -139,17 +167,15 @@ class RestTransportSchema(Part):
 
     kind = fields.String(required=True, validate=validate.Equal("rest"))
     auth = fields.Nested(AuthSchema, required=True)
-    headers = fields.Dict(keys=fields.String(validate=_HEADER), values=Text())
+    headers = fields.Dict(keys=fields.String(validate=_HEADER), values=Text(), load_default=dict)
+    options = fields.Dict(keys=fields.String(), load_default=dict)
+    operations = fields.Nested(OperationsSchema, required=True)
     errors = fields.Nested(ErrorsSchema)
-    check = fields.Nested(CheckSchema, required=True)
-    write = fields.Nested(CallSchema, required=True)
-    lookup = fields.Nested(CallSchema)
-    suppress = fields.Nested(CallSchema)
-    erase = fields.Nested(CallSchema)
+    codes = fields.Dict(keys=Text(), values=Choice(RecordMeaning), load_default=dict)
 
     @validates_schema
     def no_credential_in_the_open(self, data: dict[str, Any], **_: Any) -> None:
-        if any(name.lower() in _SECRET_HEADERS for name in data.get("headers", {})):
+        if any(name.lower() in _SECRET_HEADERS for name in data["headers"]):
             raise ValidationError({"headers": ["credentials come from the connection; say how under auth"]})
 
 
