@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from schemas.audit import LeafValue
+from schemas.verdict import Route
 
 #: Integers beyond this are not exact as IEEE doubles, so RFC 8785 would write them differently.
 MAX_INT: Final = 2**53 - 1
@@ -174,3 +175,8 @@ def code_word(word: str | None) -> str | None:
 def code_words(words: Iterable[str]) -> list[str]:
     """``code_word`` for a list fact."""
     return [word if CODE.fullmatch(word) else WITHHELD for word in words]
+
+
+def route_words(routes: Iterable[Route]) -> list[str]:
+    """The ``routes`` fact of ``lead.admitted``: where the lead may go, and for what; ``verify`` holds deliveries against it."""
+    return [f"{route.destination}:{route.purpose}" for route in routes]
