@@ -19,7 +19,7 @@ from schemas.fields.hint import Hint
 from schemas.fields.moment import Moment
 from schemas.fields.text import Code, Digest, FreeText, Https, Identifier, Line, Name
 from schemas.fields.topic import TopicField, TopicValue
-from schemas.lead import ConsentClaim, Lead
+from schemas.lead import PERSONAL_FIELDS, ConsentClaim, Lead
 from schemas.personal import Personal
 from schemas.policy import BrandPolicy
 from schemas.vocabulary import Channel, Indication, Language
@@ -102,7 +102,7 @@ class LeadSchema(Strict):
         if isinstance(field_obj, Phone):
             field_obj.default_region = self._policy.default_region
         elif isinstance(field_obj, TopicField):
-            field_obj.topics = self._policy.topics
+            field_obj.know(self._policy.topics)
 
     @post_load
     def lead(self, values: dict[str, Any], **_: Any) -> Lead:
@@ -129,33 +129,25 @@ def make_lead(values: Mapping[str, Any]) -> Lead:
     phone: PhoneNumber | None = values["phone"]
     topic: TopicValue = values["topic"]
     channel: Channel = values["channel"]
-    user: str | None = values["user"]
-    messages: tuple[str, ...] | None = values["message_ids"]
-    # The order of PERSONAL_FIELDS: it is the order of the sealed document.
-    personal = {
-        "given_name": values["given_name"],
-        "family_name": values["family_name"],
-        "phone": phone.e164 if phone else None,
-        "email": values["email"],
-        "city": values["city"],
-        "region": values["region"],
-        "text": values["text"],
-        "user": f"{channel.value}:{user}" if user else None,
-        "account": values["account"],
-        "thread_id": values["thread_id"],
-        "message_ids": " ".join(messages) if messages else None,
-        "permalink": values["permalink"],
-        "moderator": values["moderator"],
-    }
-    given = {name: value for name, value in personal.items() if value is not None}
-    given.update(topic.fields)
+    personal: dict[str, str] = {}
+    for name in PERSONAL_FIELDS:  # their order is the order of the sealed document
+        value = values[name]
+        if value is not None:
+            personal[name] = value
+    if phone is not None:
+        personal["phone"] = phone.e164
+    if "user" in personal:
+        personal["user"] = f"{channel}:{personal['user']}"
+    if "message_ids" in personal:
+        personal["message_ids"] = " ".join(values["message_ids"])
+    personal.update(topic.fields)
     return Lead(
         brand=values["brand"],
         channel=channel,
         language=values["language"],
         topic=topic.code,
         country=(phone.country if phone else None) or values["country"] or UNKNOWN_COUNTRY,
-        fields=Personal(given),
+        fields=Personal(personal),
         consent=values["consent"],
     )
 

@@ -72,16 +72,21 @@ class Many(Checked[tuple[str, ...]]):
             raise ValidationError(Hint.NOT_A_LIST)
         if len(value) > self._most:
             raise ValidationError(Hint.TOO_MANY)
-        items: list[str] = []
-        errors: dict[int, list[str]] = {}
+        try:
+            items = [self._item.read(raw) for raw in value if raw is not None]
+        except ValidationError:
+            raise self._complaints(value) from None
+        clean = [item for item in items if item is not None]
+        if len(set(clean)) != len(clean):
+            clean = list(dict.fromkeys(clean))
+        return tuple(clean) or None
+
+    def _complaints(self, value: list[object] | tuple[object, ...]) -> ValidationError:
+        errors: dict[str | int, list[Any]] = {}
         for place, raw in enumerate(value):
             try:
-                item = None if raw is None else self._item.read(raw)
+                if raw is not None:
+                    self._item.read(raw)
             except ValidationError as error:
-                errors[place] = [str(message) for message in error.messages]
-                continue
-            if item is not None and item not in items:
-                items.append(item)
-        if errors:
-            raise ValidationError({str(place): hints for place, hints in errors.items()})
-        return tuple(items) or None
+                errors[str(place)] = [str(message) for message in error.messages]
+        return ValidationError(errors)

@@ -41,21 +41,20 @@ def _russian_mobile() -> re.Pattern[str]:
     if metadata is None or metadata.mobile is None:  # the library always carries Russia; without it nothing takes the short way
         return re.compile(r"(?!)")
     national = metadata.mobile.national_number_pattern
-    return re.compile(rf"(\+7|8|7)?({national})")
+    return re.compile(rf"(\+7|8|7)?({national})", re.ASCII)
 
 
 _RUSSIAN_MOBILE = _russian_mobile()
-_WRITTEN = re.compile(r"(?:\+7|8|7)?[ -]?\(?9[0-9]{2}\)?[ -]?[0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{2}")
 _PUNCTUATION = str.maketrans("", "", " -()")
 
 
 def read_phone(value: str, default_region: str | None) -> PhoneNumber:
     """Read a number as a person wrote it. Raises ValidationError."""
-    if _WRITTEN.fullmatch(value):
-        matched = _RUSSIAN_MOBILE.fullmatch(value.translate(_PUNCTUATION))
-        # Without a default of Russia only +7 says the country.
-        if matched is not None and (matched[1] == "+7" or default_region == "RU"):
-            return PhoneNumber("+7" + matched[2], "RU")
+    # Spaces, dashes and brackets mean nothing to the library, wherever they stand.
+    matched = _RUSSIAN_MOBILE.fullmatch(value.translate(_PUNCTUATION)) if len(value) <= PHONE_LIMIT else None
+    # Without a default of Russia only +7 says the country.
+    if matched is not None and (matched[1] == "+7" or default_region == "RU"):
+        return PhoneNumber("+7" + matched[2], "RU")
     return read_phone_by_library(value, default_region)
 
 

@@ -18,6 +18,10 @@ _LINE: Final = Line()
 _KEYS: Final = frozenset({"code", "fields"})
 
 
+#: A topic's fields with whether they are required, in order, and their names.
+Plan = tuple[tuple[tuple[str, bool], ...], frozenset[str]]
+
+
 class TopicValue(NamedTuple):
     """A topic of the brand with the fields that were given, in the order of the configuration."""
 
@@ -26,52 +30,53 @@ class TopicValue(NamedTuple):
 
 
 class TopicField(Checked[TopicValue]):
-    """``{"code": ..., "fields": {...}}``; ``topics`` are the brand's."""
+    """``{"code": ..., "fields": {...}}``; the topics are the brand's."""
 
-    topics: Mapping[str, Topic]
+    _plans: Mapping[str, Plan]
+
+    def know(self, topics: Mapping[str, Topic]) -> None:
+        """Take the brand's topics."""
+        self._plans = {code: (tuple(topic.fields.items()), frozenset(topic.fields)) for code, topic in topics.items()}
 
     def read(self, value: object) -> TopicValue:
         if not isinstance(value, dict):
             raise ValidationError(Hint.NOT_AN_OBJECT)
-        errors: dict[str, Any] = {key: [Hint.UNKNOWN_KEY] for key in value if key not in _KEYS}
+        errors: dict[str, Any] = {}
+        if not _KEYS.issuperset(value):
+            errors = {key: [Hint.UNKNOWN_KEY] for key in value if key not in _KEYS}
         code = value.get("code")
-        if code is None or code == "":
-            raise ValidationError(errors | {"code": [Hint.REQUIRED]})
-        topic = self.topics.get(code) if isinstance(code, str) else None
-        if topic is None:
-            raise ValidationError(errors | {"code": [Hint.UNKNOWN_TOPIC]})
+        plan = self._plans.get(code) if isinstance(code, str) else None
+        if plan is None:
+            hint = Hint.REQUIRED if code is None or code == "" else Hint.UNKNOWN_TOPIC
+            raise ValidationError(errors | {"code": [hint]})
         given = value.get("fields")
         if given is None:
             given = {}
-        if not isinstance(given, dict):
+        elif not isinstance(given, dict):
             raise ValidationError(errors | {"fields": [Hint.NOT_AN_OBJECT]})
-        fields, wrong = _topic_fields(topic, given)
+        fields, wrong = _read_fields(plan, given)
         if wrong:
             errors["fields"] = wrong
         if errors:
             raise ValidationError(errors)
-        return TopicValue(topic.code, fields)
+        return TopicValue(str(code), fields)
 
 
-def _topic_fields(topic: Topic, given: Mapping[Any, object]) -> tuple[dict[str, str], dict[str, Any]]:
+def _read_fields(plan: Plan, given: Mapping[Any, Any]) -> tuple[dict[str, str], dict[str, Any]]:
     fields: dict[str, str] = {}
     wrong: dict[str, Any] = {}
-    taken = 0
-    for name, required in topic.fields.items():
+    declared, known = plan
+    for name, required in declared:
         raw = given.get(name)
-        if name in given:
-            taken += 1
-        if raw is not None:
-            try:
-                read = _LINE.read(raw)
-            except ValidationError as error:
-                wrong[name] = [str(message) for message in error.messages]
-                continue
-            if read is not None:
-                fields[name] = read
-                continue
-        if required:
+        try:
+            read = None if raw is None else _LINE.read(raw)
+        except ValidationError as error:
+            wrong[name] = [str(message) for message in error.messages]
+            continue
+        if read is not None:
+            fields[name] = read
+        elif required:
             wrong[name] = [Hint.REQUIRED]
-    if taken != len(given):
-        wrong |= {key: [Hint.NOT_A_TOPIC_FIELD] for key in given if key not in topic.fields}
+    if not known.issuperset(given):
+        wrong |= {key: [Hint.NOT_A_TOPIC_FIELD] for key in given if key not in known}
     return fields, wrong
