@@ -34,6 +34,11 @@ exec "$@"
 _MARGIN = 5
 
 
+def _private(path: str, flags: int) -> int:
+    """A server's log may show what only its owner should see, such as a first password."""
+    return os.open(path, flags, 0o600)
+
+
 class ChildProcess:
     """One child in a session of its own, its output appended to ``log``. ``stop`` may be called twice."""
 
@@ -52,7 +57,7 @@ class ChildProcess:
         self._stop_signal = stop_signal
         self._grace_seconds = grace_seconds
         leash = ["/bin/sh", "-c", _LEASH, "leash", stop_signal.name.removeprefix("SIG"), str(grace_seconds)]
-        with log.open("ab") as output:
+        with log.open("ab", opener=_private) as output:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours, no shell reads it: it is exec'd from "$@"
                 [*leash, *command],
                 stdin=subprocess.PIPE,
@@ -64,6 +69,7 @@ class ChildProcess:
                 group=group,
                 extra_groups=None if user is None else [],
                 start_new_session=True,
+                umask=0o077,
             )
         self.pid = self._process.pid
 
@@ -71,10 +77,14 @@ class ChildProcess:
         """The exit status, or None while it runs."""
         return self._process.poll()
 
-    def stop(self) -> int:
-        """Let go of the leash and wait; whatever is left of the group after the grace is killed."""
+    def release(self) -> None:
+        """Let go of the leash and do not wait."""
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
+
+    def stop(self) -> int:
+        """Let go of the leash and wait; whatever is left of the group after the grace is killed."""
+        self.release()
         try:
             return self._process.wait(self._grace_seconds + _MARGIN)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,7 @@
 """The plugin Airflow loads in every process. In those that fork task runners it imports what tasks need, before the fork.
 
-zeep, SQLAlchemy and the rest cost more than a second to import. Forked runners inherit them, so a task starts in a tenth of that. Processes that run no task (API server, DAG processor, triggerer) are spared.
+zeep, SQLAlchemy and the rest cost more than a second to import. Forked runners inherit them, so a task starts in a tenth of
+that. Processes that run no task (API server, DAG processor, triggerer) are spared.
 """
 
 from __future__ import annotations

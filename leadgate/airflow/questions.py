@@ -6,7 +6,6 @@ Nothing is read but whether a row exists: no value of any lead enters the trigge
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sqlite3
 import time
@@ -50,13 +49,19 @@ class Asker(Protocol):
 
 
 async def connect(question: Question) -> Asker:
-    """Open the ledger named by ``LEADGATE_DATABASE_URL``. Raises ConfigurationError if it is not set or of an unknown kind."""
-    url = os.environ.get("LEADGATE_DATABASE_URL", "")
+    """Open the ledger that the settings name. Raises ConfigurationError if they are wrong."""
+    url = await asyncio.to_thread(_ledger_url)
     if url.startswith("postgresql"):
         return await _PostgresAsker.open(question, url)
     if url.startswith("sqlite:///"):
         return await _SqliteAsker.open(question, url.removeprefix("sqlite:///"))
     raise ConfigurationError("unknown_database", "set it to a SQLite or Postgres URL", field="LEADGATE_DATABASE_URL")
+
+
+def _ledger_url() -> str:
+    from leadgate.settings import load  # noqa: PLC0415 - the DAG processor imports this module and asks nothing
+
+    return load().ledger_url
 
 
 def _micros() -> int:

@@ -1,0 +1,59 @@
+"""Decides what waits in the inbox: admit, quarantine or refuse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+
+from leadgate.airflow.assets import INBOX, OUTBOX
+from leadgate.airflow.deadlines import late_after
+from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house
+
+DOC = """
+### What it does
+Starts within a second or two of a submission, and every minute anyway. Takes what nobody decided yet, oldest first, checks it
+against the schemas and the consent, and admits it (the identity is sealed, one delivery is queued for each destination), puts
+it into quarantine (a person may mend it) or refuses it. It ends when the inbox is empty or its time is up.
+
+### What late means
+A run that has not ended five minutes after it was queued: an alert `run_is_late` is written to `.airflow/alerts.jsonl`.
+
+### What to press
+* Red with `database_unavailable`: mend the database; the next run goes on by itself.
+* Red with `no_keyring` or another code: the message names the setting. Until it is mended leads wait, none is lost.
+* Nothing moves and nothing is red: look at *Browse > Jobs*, or trigger it by hand. Two runs at the same time are harmless.
+* `quarantined` is high: `leadgate quarantine` lists the reasons (field names, never values).
+"""
+
+
+@dag(
+    dag_id="leadgate_admit",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=[INBOX]),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    # one run drains the inbox; what arrives meanwhile is seen by it or starts the next
+    max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=10),
+    deadline=[late_after("leadgate_admit", minutes=5)],
+    default_args=dict(DEFAULT_ARGS),
+    tags=["leadgate", "gate"],
+    doc_md=DOC,
+)
+def leadgate_admit() -> None:
+    """Inbox to outbox."""
+
+    @task(
+        outlets=[OUTBOX],
+        execution_timeout=timedelta(minutes=3),
+        doc_md="Decides the inbox in batches, each in one transaction. Safe to clear or kill at any time.",
+    )
+    def admit() -> dict[str, Any]:
+        with house() as opened:
+            return counts_only(opened.admit(seconds=50))
+
+    admit()
+
+
+leadgate_admit()

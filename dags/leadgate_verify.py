@@ -1,0 +1,63 @@
+"""Derives the log again from its leaves and compares it with what was signed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from leadgate.airflow.assets import CHECKPOINT
+from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house
+
+DOC = """
+### What it does
+Every hour: hashes every leaf again, rebuilds the tree, and compares root and signature with the newest checkpoint. It also
+takes the balance: received = admitted + quarantined + refused.
+
+### What late means
+No green run for a day.
+
+### What to press
+* Red with `AuditError`: **stop and call whoever answers for the log.** Keep the database as it is; an export
+  (`leadgate export`) and the public key are what an outside verifier needs.
+* Red with anything else: the message names the setting; mend it and **Clear**.
+"""
+
+
+@dag(
+    dag_id="leadgate_verify",
+    schedule=CronTriggerTimetable("23 * * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=2),
+    default_args=dict(DEFAULT_ARGS),
+    tags=["leadgate", "log"],
+    doc_md=DOC,
+)
+def leadgate_verify() -> None:
+    """Checkpoint against leaves."""
+
+    @task(
+        inlets=[CHECKPOINT],
+        execution_timeout=timedelta(hours=1),
+        doc_md="Reads everything, writes nothing. Safe to clear.",
+    )
+    def verify() -> dict[str, Any]:
+        with house() as opened:
+            return counts_only(opened.verify())
+
+    @task(
+        execution_timeout=timedelta(minutes=5),
+        doc_md="Takes the balance and keeps it in the ledger. Safe to clear.",
+    )
+    def balance() -> dict[str, Any]:
+        with house() as opened:
+            return counts_only(opened.balance())
+
+    verify()
+    balance()
+
+
+leadgate_verify()

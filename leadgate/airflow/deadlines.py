@@ -1,0 +1,53 @@
+"""The four-hour promise, watched from two sides, because neither sees everything.
+
+1. **Is the machine late?** Airflow's deadline alerts: a run of admit or dispatch that has not ended soon after it was queued.
+   A DAG that hangs, a scheduler that was down and a pool that is full all show here, and in the UI by themselves.
+2. **Is a lead late?** A deadline of Airflow belongs to a run, and is forgotten when the run ends well; a lead outlives many
+   runs (a destination may be down all night while every run ends green). So ``leadgate_promise`` asks the ledger for the oldest
+   lead that is on its way, and turns red at the warning time and at the
+   promised time of leadgate.yaml. A custom deadline reference would not do: the scheduler
+   evaluates it once, when a run is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from leadgate.airflow.alerts import alert
+from schemas.errors import LeadgateError
+
+
+async def run_is_late(dag: str, minutes: int, context: dict[str, Any] | None = None) -> None:
+    """Runs in the triggerer when a run missed its deadline."""
+    run = (context or {}).get("dag_run") or {}
+    run_id = str(run.get("dag_run_id") or run.get("run_id") or "")
+    await asyncio.to_thread(alert, "run_is_late", dag=dag, run=run_id, minutes=minutes, state=str(run.get("state") or ""))
+
+
+def late_after(dag: str, minutes: int) -> DeadlineAlert:
+    """An alert when a run of ``dag`` has not ended ``minutes`` after it was queued."""
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=minutes),
+        callback=AsyncCallback(run_is_late, kwargs={"dag": dag, "minutes": minutes}),
+        name=f"{dag} is late",
+    )
+
+
+def judge(found: Mapping[str, Any], *, red_in: tuple[str, ...]) -> None:
+    """Raise if the promise stands badly: a task that turns red is what a person sees.
+
+    ``found`` is ``Promise.as_dict()``. Raises LeadgateError ``promise_at_risk`` or ``promise_broken``.
+    """
+    state = str(found["state"])
+    if state not in red_in:
+        return
+    facts = {key: found[key] for key in ("kind", "id", "age_seconds")}
+    alert(f"promise_{state}", **facts)
+    raise LeadgateError(f"promise_{state}", "somebody has waited too long; the alert names the id", field=str(found["kind"]))

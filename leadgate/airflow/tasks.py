@@ -1,0 +1,96 @@
+"""What every task of ours shares: how it opens the house, what it may hand to Airflow, and when it is tried again.
+
+Airflow keeps what a task returns in clear and serves it to every viewer, so ``counts_only`` refuses anything but numbers, flags
+and identifiers: a name, a phone number or a sentence cannot pass by accident.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from leadgate.airflow.alerts import task_failed
+from schemas.errors import ConfigurationError
+
+#: Ids, names of ours, times in RFC 3339, digests. A phone number in E.164 has a plus sign first, an e-mail an at sign: neither
+#: fits; no word of more than one alphabet does.
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{64}|\d{4}-\d\d-\d\dT[\d:.]+Z?")
+
+_ERRORS = "schemas.errors"
+
+#: First match wins, so the exception to the rule stands before the rule (StorageUnavailableError is a ConfigurationError).
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=f"{_ERRORS}.StorageUnavailableError",
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=15),
+            reason="the ledger was not reachable; nothing was acknowledged to anybody",
+        ),
+        RetryRule(
+            exception=[f"{_ERRORS}.TransientError", f"{_ERRORS}.UncertainError"],
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=30),
+            reason="the destination was not reachable, or its answer was lost: what is in doubt is read back first",
+        ),
+        RetryRule(
+            exception=[
+                f"{_ERRORS}.ConfigurationError",
+                f"{_ERRORS}.TerminalError",
+                f"{_ERRORS}.AuditError",
+                f"{_ERRORS}.VaultError",
+                f"{_ERRORS}.IntakeError",
+            ],
+            action=RetryAction.FAIL,
+            reason="trying again changes nothing: a person must act, the message names the place",
+        ),
+    ]
+)
+
+#: For every DAG of ours.
+DEFAULT_ARGS: Mapping[str, Any] = {
+    "owner": "leadgate",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=15),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+    "retry_policy": RETRY_POLICY,
+    "on_failure_callback": task_failed,
+}
+
+
+@contextmanager
+def house() -> Iterator[Any]:
+    """The house with the credentials of Airflow's connections; closed at the end of the block."""
+    from leadgate.airflow.connections import airflow_credentials  # noqa: PLC0415 - parsing a DAG must not cost what a task costs
+    from leadgate.wiring import open_house  # noqa: PLC0415 - as above
+
+    with open_house(credentials=airflow_credentials) as opened:
+        yield opened
+
+
+def counts_only(result: Any) -> dict[str, Any]:
+    """``result.as_dict()``, if every value may be seen by anybody. Raises ConfigurationError naming the key, no value."""
+    told: dict[str, Any] = result.as_dict()
+    _check(told, "result")
+    return told
+
+
+def _check(value: Any, where: str) -> None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _check(key, f"{where}: a key")
+            _check(inner, f"{where}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _check(inner, where)
+    elif isinstance(value, str):
+        if value and not _IDENTIFIER.fullmatch(value):
+            raise ConfigurationError("not_a_count", "a task may hand Airflow counts and ids only", field=where)
+    elif value is not None and not isinstance(value, (bool, int, float)):
+        raise ConfigurationError("not_a_count", "a task may hand Airflow counts and ids only", field=where)
