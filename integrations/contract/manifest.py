@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from schemas.errors import ConfigurationError
@@ -49,6 +50,7 @@ class Manifest:
     transport: Mapping[str, Any] = field(default_factory=dict)
     mapping: Mapping[str, Any] = field(default_factory=dict)
     exemptions: Mapping[str, str] = field(default_factory=dict)  # conformance test -> reason
+    folder: Path | None = None  # where connector.yaml stands; files it names (a WSDL) lie beside it
 
     def fields_for(self, purpose: str) -> frozenset[str]:
         """The fields disclosed for ``purpose``. Raises ConfigurationError if neither it nor ``"*"`` is declared."""
