@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,15 +28,7 @@ from integrations.transports.http import Intent, open_session
 from integrations.transports.soap_answers import Answer, Fault, read_envelope
 from integrations.transports.soap_records import Batch, Records, insert_records
 from schemas.errors import ConfigurationError, TerminalError
-
-
-class Security(StrEnum):
-    """How a SOAP service is told who asks."""
-
-    DIGEST = "username_token_digest"  # OASIS WSS UsernameToken Profile 1.1, section 3.1: password never travels
-    TEXT = "username_token_text"  # the same, password in clear: over TLS or to this machine only
-    BASIC = "basic"  # HTTP Basic, RFC 7617
-    NONE = "none"
+from schemas.soap_schema import Security
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
