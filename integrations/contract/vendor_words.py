@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -13,22 +12,21 @@ _REFERENCE = re.compile(r"[A-Za-z0-9_.:/=+-]{1,128}")
 UNREADABLE = "unreadable_code"
 
 
-def safe_code(word: Any, *, sent: Iterable[Any] = ()) -> str | None:
-    """A vendor's error code as it may be stored. ``sent`` are the values that went out: a code that repeats one is no code."""
+def safe_code(word: Any, *, sent: bytes = b"") -> str | None:
+    """A vendor's error code as it may be stored. ``sent`` is the record as it went out: what repeats a value of it is no code."""
     if word is None or word == "":
         return None
     text = str(word)
-    return text if _CODE.fullmatch(text) and not _repeats(text, sent) else UNREADABLE
+    repeated = sent and b'"%b"' % text.lower().encode() in sent.lower()
+    return text if _CODE.fullmatch(text) and not repeated else UNREADABLE
 
 
-def safe_reference(word: Any, *, sent: Iterable[Any] = ()) -> str | None:
-    """The vendor's id of a record as it may be stored, or None: a reference that is somebody's e-mail address is none."""
-    if word is None or isinstance(word, dict | list | bool):
+def safe_reference(word: Any, *, sent: bytes = b"") -> str | None:
+    """The vendor's id of a record as it may be stored, or None: a reference that is somebody's phone number is none."""
+    if type(word) is int:
+        text = str(word)
+    elif type(word) is str:
+        text = word
+    else:
         return None
-    text = str(word)
-    return text if _REFERENCE.fullmatch(text) and not _repeats(text, sent) else None
-
-
-def _repeats(text: str, sent: Iterable[Any]) -> bool:
-    folded = text.casefold()
-    return any(isinstance(value, str) and value.casefold() == folded for value in sent)
+    return text if _REFERENCE.fullmatch(text) and b'"%b"' % text.encode() not in sent else None

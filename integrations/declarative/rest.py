@@ -50,13 +50,10 @@ class RestDestination(Destination):
     def _deliver(self, batch: Sequence[Disclosure]) -> Sequence[DeliveryReceipt]:
         apply, encode = self.plan.mapper.apply, self._encode
         sent: list[Sent] = []
-        written: list[bytes] = []
         for one in batch:
-            record = apply(one.key, one.fields.reveal())
-            data = encode(record)
-            written.append(data)
-            sent.append(Sent(key=one.key, values=record, digest=sha256(data).hexdigest()))
-        return self._write(self.plan.operations["deliver"], sent, written)
+            data = encode(apply(one.key, one.fields.reveal()))
+            sent.append(Sent(one.key, data, sha256(data).hexdigest()))
+        return self._write(self.plan.operations["deliver"], sent)
 
     def _suppress(self, batch: Sequence[Disclosure]) -> Sequence[DeliveryReceipt]:
         operation = self.plan.operations["suppress"]
@@ -69,8 +66,10 @@ class RestDestination(Destination):
         operation = self.plan.operations["lookup"]
         found: dict[str, Found] = {}
         for part in _parts(keys, operation.most):
-            written = [self._encode(operation.record.apply(key, {}) if operation.record else key) for key in part]
-            response = self._send(operation, part, written, Intent.READ)
+            asked = [
+                Sent(key, self._encode(operation.record.apply(key, {}) if operation.record else key), None) for key in part
+            ]
+            response = self._send(operation, asked, Intent.READ)
             if operation.one_by_one and response.status_code == _NOT_FOUND:
                 continue
             body = read_body(self.plan, response, Intent.READ)
@@ -99,20 +98,21 @@ class RestDestination(Destination):
             sent: list[Sent] = []
             for item in part:
                 key, fields = of(item)
-                sent.append(Sent(key=key, values=operation.record.apply(key, fields) if operation.record else {}))
-            receipts += self._write(operation, sent, [self._encode(one.values or one.key) for one in sent])
+                record = operation.record.apply(key, fields) if operation.record else key
+                sent.append(Sent(key, self._encode(record), None))
+            receipts += self._write(operation, sent)
         return receipts
 
-    def _write(self, operation: Operation, sent: Sequence[Sent], written: Sequence[bytes]) -> list[DeliveryReceipt]:
-        response = self._send(operation, [one.key for one in sent], written, Intent.WRITE)
+    def _write(self, operation: Operation, sent: Sequence[Sent]) -> list[DeliveryReceipt]:
+        response = self._send(operation, sent, Intent.WRITE)
         if operation.one_by_one and response.status_code == _NOT_FOUND and operation is not self.plan.operations["deliver"]:
             return [DeliveryReceipt(key=one.key, outcome=Outcome.ACCEPTED, code="absent") for one in sent]
         return read_receipts(self.plan, operation, read_body(self.plan, response, Intent.WRITE), sent)
 
-    def _send(self, operation: Operation, keys: Sequence[str], written: Sequence[bytes], intent: Intent) -> requests.Response:
+    def _send(self, operation: Operation, sent: Sequence[Sent], intent: Intent) -> requests.Response:
         session = self._session()
-        path = operation.path.replace("{key}", keys[0]) if operation.one_by_one else operation.path
-        body = None if operation.method in ("GET", "DELETE") and operation.one_by_one else self._body(operation, written)
+        path = operation.path.replace("{key}", sent[0].key) if operation.one_by_one else operation.path
+        body = None if operation.method in ("GET", "DELETE") and operation.one_by_one else self._body(operation, sent)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if operation.idempotency_header and body is not None:
             # Derived, never random: the same batch after a crash is the same request. Another body under one key is an error
@@ -121,10 +121,10 @@ class RestDestination(Destination):
         with session.intent(intent):
             return session.request(operation.method, self._base + path, data=body, headers=headers)
 
-    def _body(self, operation: Operation, written: Sequence[bytes]) -> bytes:
+    def _body(self, operation: Operation, sent: Sequence[Sent]) -> bytes:
         if operation.records is None:
-            return written[0]
-        records = [msgspec.Raw(data) for data in written]
+            return sent[0].data
+        records = [msgspec.Raw(one.data) for one in sent]
         if not operation.records:
             return self._encode(records)
         body: dict[str, Any] = dict(operation.body)

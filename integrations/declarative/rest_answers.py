@@ -9,9 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import requests
@@ -38,13 +37,12 @@ _OUTCOMES = {
 _CREATED = {RecordMeaning.CREATED: True, RecordMeaning.UPDATED: False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One record as it went out. ``values`` is only looked at when the vendor complains."""
+class Sent(NamedTuple):
+    """One record as it went out."""
 
     key: str
-    values: Mapping[str, Any]
-    digest: str | None = None
+    data: bytes
+    digest: str | None
 
 
 def read_body(plan: RestPlan, response: requests.Response, intent: Intent) -> Any:
@@ -91,35 +89,48 @@ def read_receipts(plan: RestPlan, operation: Operation, body: Any, sent: Sequenc
     """One receipt for every record the answer speaks of; the base class makes the others uncertain."""
     results = operation.results
     if results is None or results.match is Match.WHOLE:
-        if results is not None and results.count is not None and dig(body, results.count) != len(sent):
-            raise UncertainError("answer_does_not_match", "the destination counts other records than were sent")
-        reference = dig(body, results.reference) if results and len(sent) == 1 else None
-        return [
-            DeliveryReceipt(
-                key=one.key,
-                outcome=Outcome.ACCEPTED,
-                vendor_ref=safe_reference(reference, sent=_values(one.values)),
-                sent_sha256=one.digest,
-            )
-            for one in sent
-        ]
+        return _whole(results, body, sent)
     receipts: dict[str, DeliveryReceipt] = {}
+    read = _receipt(plan, operation, results)
     for one, result in _matched(results, _items(results, body), sent):
-        doubled = DeliveryReceipt(key=one.key, outcome=Outcome.UNCERTAIN, code="two_results", sent_sha256=one.digest)
-        receipts[one.key] = doubled if one.key in receipts else _receipt(plan, operation, results, result, one)
+        if one.key in receipts:
+            receipts[one.key] = DeliveryReceipt(
+                key=one.key, outcome=Outcome.UNCERTAIN, code="two_results", sent_sha256=one.digest
+            )
+        else:
+            receipts[one.key] = read(one, result)
     return list(receipts.values())
 
 
-def _items(results: Results, body: Any) -> list[Any]:
+def _whole(results: Results | None, body: Any, sent: Sequence[Sent]) -> list[DeliveryReceipt]:
+    answer = body if isinstance(body, dict) else {}
+    reference = None
+    if results is not None:
+        count = results.count(answer)
+        if count is not None and count != len(sent):
+            raise UncertainError("answer_does_not_match", "the destination counts other records than were sent")
+        reference = results.reference(answer) if len(sent) == 1 else None
+    return [
+        DeliveryReceipt(
+            key=one.key,
+            outcome=Outcome.ACCEPTED,
+            vendor_ref=safe_reference(reference, sent=one.data),
+            sent_sha256=one.digest,
+        )
+        for one in sent
+    ]
+
+
+def _items(results: Results, body: Any) -> list[dict[str, Any]]:
     found = dig(body, results.at)
     if isinstance(found, dict):
         return [found]  # a vendor of single records answers one
     if isinstance(found, list):
-        return found
+        return [item if isinstance(item, dict) else {} for item in found]
     raise UncertainError("answer_does_not_match", "the answer holds no results where the manifest says")
 
 
-def _matched(results: Results, items: list[Any], sent: Sequence[Sent]) -> Iterator[tuple[Sent, Any]]:
+def _matched(results: Results, items: list[dict[str, Any]], sent: Sequence[Sent]) -> Iterator[tuple[Sent, dict[str, Any]]]:
     if results.match is Match.POSITION:
         if len(items) != len(sent):
             raise UncertainError("answer_does_not_match", "the answer holds another number of results than were sent")
@@ -127,58 +138,46 @@ def _matched(results: Results, items: list[Any], sent: Sequence[Sent]) -> Iterat
         return
     by_key = {one.key: one for one in sent}
     for item in items:
-        one = by_key.get(dig(item, results.key)) if isinstance(dig(item, results.key), str) else None
+        key = results.key(item)
+        one = by_key.get(key) if type(key) is str else None
         if one is not None:  # a key that was not sent is no result of ours
             yield one, item
 
 
-def _receipt(plan: RestPlan, operation: Operation, results: Results, result: Any, one: Sent) -> DeliveryReceipt:
-    word = dig(result, results.code)
-    meaning = _meaning(plan, operation, results, result, word)
-    outcome = Outcome.UNCERTAIN if meaning is None else _OUTCOMES[meaning]
-    if outcome is Outcome.ACCEPTED and word is None:
-        # The everyday case, kept short: nothing but the reference can repeat a value.
+def _receipt(plan: RestPlan, operation: Operation, results: Results) -> Callable[[Sent, dict[str, Any]], DeliveryReceipt]:
+    """What reads one result: called for every record, so everything it needs is looked up here."""
+    read_code, read_status, read_reference = results.code, results.status, results.reference
+    outcomes, has_status = operation.outcomes, results.has_status
+
+    def read(one: Sent, result: dict[str, Any]) -> DeliveryReceipt:
+        word = read_code(result)
+        meaning: RecordMeaning | None
+        if has_status:
+            status = read_status(result)
+            meaning = outcomes.get(status if type(status) is str else as_word(status))
+        elif result:
+            meaning = RecordMeaning.ACCEPTED if word is None else RecordMeaning.REJECTED
+        else:
+            meaning = None
         code = field = None
-    else:
-        code = safe_code(word, sent=_values(one.values)) or ("unknown_status" if meaning is None else None)
-        name = dig(result, results.field)
-        field = plan.mapper.our_name(name) if isinstance(name, str) else None
-    return DeliveryReceipt(
-        key=one.key,
-        outcome=outcome,
-        vendor_ref=safe_reference(dig(result, results.reference), sent=_values(one.values)),
-        code=code,
-        field=field,
-        created=_CREATED.get(meaning) if meaning is not None else None,
-        sent_sha256=one.digest,
-    )
+        if word is not None or meaning is None or meaning is RecordMeaning.REJECTED:
+            code = safe_code(word, sent=one.data) or ("unknown_status" if meaning is None else "no_reason_given")
+            if meaning is RecordMeaning.REJECTED:
+                meaning = plan.codes.get(as_word(word), meaning)
+            name = results.field(result)
+            field = plan.mapper.our_name(name) if isinstance(name, str) else None
+        reference = read_reference(result)
+        return DeliveryReceipt(
+            key=one.key,
+            outcome=Outcome.UNCERTAIN if meaning is None else _OUTCOMES[meaning],
+            vendor_ref=None if reference is None else safe_reference(reference, sent=one.data),
+            code=code,
+            field=field,
+            created=None if meaning is None else _CREATED.get(meaning),
+            sent_sha256=one.digest,
+        )
 
-
-def _meaning(plan: RestPlan, operation: Operation, results: Results, result: Any, word: Any) -> RecordMeaning | None:
-    """What the vendor says of one record; None if it says nothing we know."""
-    if not isinstance(result, dict):
-        return None
-    if results.status is None:
-        meaning = RecordMeaning.ACCEPTED if word is None else RecordMeaning.REJECTED
-    else:
-        known = operation.outcomes.get(as_word(dig(result, results.status)))
-        if known is None:
-            return None
-        meaning = known
-    if meaning is RecordMeaning.REJECTED and word is not None:
-        meaning = plan.codes.get(as_word(word), meaning)
-    return meaning
-
-
-def _values(record: Any) -> Iterator[Any]:
-    if isinstance(record, Mapping):
-        for value in record.values():
-            yield from _values(value)
-    elif isinstance(record, list):
-        for value in record:
-            yield from _values(value)
-    else:
-        yield record
+    return read
 
 
 def collect_found(results: Results, body: Any, asked: frozenset[str], found: dict[str, Found]) -> None:
@@ -189,10 +188,10 @@ def collect_found(results: Results, body: Any, asked: frozenset[str], found: dic
     if not isinstance(items, list):
         raise TransientError("unreadable_lookup", "the look-up's answer holds no list where the manifest says")
     for item in items:
-        key = dig(item, results.key)
+        key = results.key(item) if isinstance(item, dict) else None
         if not isinstance(key, str):
             raise TransientError("unreadable_lookup", "the look-up's answer names no key; the manifest may be wrong")
         if key in asked:
             before = found.get(key)
-            reference = safe_reference(dig(item, results.reference))
+            reference = safe_reference(results.reference(item))
             found[key] = Found(key=key, vendor_ref=reference, count=before.count + 1 if before else 1)

@@ -24,7 +24,7 @@ Refused, before anything is sent: an option a path or body asks for and the dest
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -37,20 +37,22 @@ from schemas.rest_schema import AuthScheme, ErrorMeaning, Match, RecordMeaning, 
 
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 Path = tuple[str, ...]
+Getter = Callable[[dict[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Where one operation's results stand and how they are matched; every path is split at its dots."""
+    """Where one operation's results stand (``at``), how they are matched, and what reads each part of one."""
 
     at: Path
     match: Match
-    key: Path | None = None
-    count: Path | None = None
-    status: Path | None = None
-    reference: Path | None = None
-    code: Path | None = None
-    field: Path | None = None
+    has_status: bool
+    count: Getter
+    key: Getter
+    status: Getter
+    reference: Getter
+    code: Getter
+    field: Getter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,16 @@ def dig(data: Any, path: Path | None) -> Any:
             return None
         data = data.get(name)
     return data
+
+
+def getter(path: Path | None) -> Getter:
+    """``dig`` with the path built in, for what is asked of every record."""
+    if path is None:
+        return lambda _item: None
+    if len(path) == 1:
+        name = path[0]
+        return lambda item: item.get(name)
+    return lambda item: dig(item, path)
 
 
 def as_word(value: Any) -> str:
@@ -184,5 +196,8 @@ def _split(path: str) -> Path:
 
 
 def _results(node: Mapping[str, Any]) -> Results:
-    paths = {name: _split(value) for name, value in node.items() if name not in ("at", "match")}
-    return Results(at=_split(node["at"]), match=node["match"], **paths)
+    read = {name: getter(_split(node[name]) if name in node else None) for name in _READ}
+    return Results(at=_split(node["at"]), match=node["match"], has_status="status" in node, **read)
+
+
+_READ: Final = ("count", "key", "status", "reference", "code", "field")
