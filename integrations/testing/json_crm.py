@@ -14,7 +14,7 @@ from integrations.testing.simulator import Answer, Exchange, Simulator
 
 #: The vendor's own limits.
 MAX_BATCH = 200
-MAX_LENGTHS = {"first_name": 120, "last_name": 120, "city": 120, "region": 120, "comment": 32_000}
+MAX_LENGTHS = {"first_name": 120, "last_name": 120, "phone": 32, "email": 254}
 _ROUTES = {
     ("POST", "/v1/leads/upsert"): "write",
     ("POST", "/v1/leads/search"): "lookup",
