@@ -41,13 +41,13 @@ def read_yaml(path: Path, *, shown: str) -> Any:
         raise ConfigurationError("not_yaml", getattr(error, "problem", None) or "this is not YAML", field=where) from None
 
 
-def load_manifest(folder: Path) -> Manifest:
-    """The manifest of the connector in ``folder``; its name must be the folder's."""
-    shown = f"{folder.name}/{MANIFEST_FILE}"
-    data = read_yaml(folder / MANIFEST_FILE, shown=shown)
-    manifest = build_manifest(data, shown=shown)
-    if manifest.name != folder.name:
-        raise ConfigurationError("bad_manifest", "the connector's name must be its folder's", field=f"{shown}: name")
+def load_manifest(folder: Path, *, name: str | None = None) -> Manifest:
+    """The manifest of the connector in ``folder``. It must say ``name``: the folder's, unless a stranger's package differs."""
+    expected = name or folder.name
+    shown = f"{expected}/{MANIFEST_FILE}"
+    manifest = build_manifest(read_yaml(folder / MANIFEST_FILE, shown=shown), shown=shown)
+    if manifest.name != expected:
+        raise ConfigurationError("bad_manifest", f"must be {expected!r}: where it stands names it", field=f"{shown}: name")
     return manifest
 
 
