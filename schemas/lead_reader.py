@@ -2,8 +2,8 @@
 
 marshmallow's ``load`` spends most of its time around the fields, not in them. ``_Compiled`` walks a schema once and keeps its
 fields' own ``read`` functions in a flat list. It accepts a document only if every key is known, every required field is there
-and every ``read`` answers, and builds the lead with the very function the schema builds it with. Whatever else happens, it steps
-aside and marshmallow reads the document from the start, so that every complaint comes from the one truth. A property test
+and every ``read`` answers, and builds the lead with the very function the schema builds it with. Whatever else happens, it
+steps aside and marshmallow reads the document from the start, so that every complaint comes from the one truth. A property test
 compares both on valid, broken and hostile documents (docs/adr/0007-validation.md).
 """
 
