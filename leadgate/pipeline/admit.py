@@ -13,12 +13,14 @@ from datetime import datetime
 
 import msgspec
 
+from consent.audit.digest import consent_digest, lead_digest
 from consent.blind_index import BlindIndex, IndexKind
 from consent.gate import Gate, Standing
 from consent.pseudonyms import Pseudonyms
 from consent.vault import PersonKey, Vault
 from integrations.contract.source import Source
 from leadgate.pipeline import withdraw
+from leadgate.pipeline.commitment import lead_of
 from leadgate.pipeline.recognition import Candidate, Recognition
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import inbox, leads, log, outbox, people
@@ -240,20 +242,18 @@ class Admitter:
         lead, one, consent = candidate.lead, candidate.waiting, candidate.lead.consent
         sealed = self._vault.seal_lead(key, lead_id, lead.fields)
         names = sorted(candidate.fields)
-        step.leads.append(
-            (
-                lead_id, key.person_id, one.submission_id, consent_id, lead.brand, lead.channel.value, lead.language.value,
-                lead.topic, lead.country, " ".join(names), one.received_at, step.now, candidate.fingerprint, sealed.commitment,
-                sealed.envelope,
-            )
+        stored = (
+            lead_id, key.person_id, one.submission_id, consent_id, lead.brand, lead.channel.value, lead.language.value,
+            lead.topic, lead.country, " ".join(names), one.received_at, step.now, sealed.commitment, sealed.envelope,
+            candidate.fingerprint,
         )  # fmt: skip
-        step.consents.append(
-            (
-                consent_id, key.person_id, lead.brand, " ".join(consent.purposes), consent.notice_id, consent.notice_version,
-                consent.notice_language.value, consent.text_sha256, consent.indication.value, " ".join(consent.evidence),
-                to_micros(consent.given_at), step.now, CONSENT_SCHEMA_VERSION,
-            )
+        agreed = (
+            consent_id, key.person_id, lead.brand, " ".join(consent.purposes), consent.notice_id, consent.notice_version,
+            consent.notice_language.value, consent.text_sha256, consent.indication.value, " ".join(consent.evidence),
+            to_micros(consent.given_at), step.now, CONSENT_SCHEMA_VERSION,
         )  # fmt: skip
+        step.leads.append(stored)
+        step.consents.append(agreed)
         for route, delivery_id in zip(verdict.routes, new_ids(len(verdict.routes), step.now), strict=True):
             step.deliveries.append(
                 (
@@ -277,6 +277,8 @@ class Admitter:
                 "fields": names,
                 "commitment": sealed.commitment,
                 "sealed_sha256": sealed.envelope_sha256,
+                "record_sha256": lead_digest(lead_of(stored)),
+                "consent_sha256": consent_digest(leads.consent_of_row(agreed)),
                 "routes": [f"{route.destination}:{route.purpose}" for route in verdict.routes],
                 "policy_version": verdict.policy_version,
             },

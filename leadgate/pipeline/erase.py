@@ -36,6 +36,10 @@ class Erased:
         """For the console."""
         return asdict(self)
 
+    def counts(self) -> dict[str, int]:
+        """Numbers only."""
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int)}
+
 
 def plan(tx: Transaction, person_id: str) -> tuple[list[str], tuple[str, ...]]:
     """Deliveries that would be stopped, and recipients that hold a copy."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from leadgate.storage.clock import from_micros
@@ -10,6 +10,7 @@ from leadgate.storage.engine import Transaction
 from schemas.consent_record import ConsentRecord
 from schemas.vocabulary import Indication, Language
 
+_PAGE = 5_000
 LEAD_COLUMNS = (
     "lead_id",
     "person_id",
@@ -23,9 +24,9 @@ LEAD_COLUMNS = (
     "field_names",
     "received_at",
     "admitted_at",
-    "fingerprint",
     "commitment",
     "sealed",
+    "fingerprint",
 )
 CONSENT_COLUMNS = (
     "consent_id",
@@ -55,10 +56,10 @@ def consents_of(tx: Transaction, person_id: str) -> tuple[list[ConsentRecord], d
     taken = tx.rows("select purpose, withdrawn_at from withdrawal where person_id = :person", person=person_id)
     rows = tx.rows(f"select {', '.join(CONSENT_COLUMNS)} from consent_record where person_id = :person", person=person_id)
     consent_of = dict(tuple(row) for row in tx.rows("select lead_id, consent_id from lead where person_id = :p", p=person_id))
-    return [_record(tuple(row), taken) for row in rows], consent_of
+    return [consent_of_row(tuple(row), taken) for row in rows], consent_of
 
 
-def _record(row: tuple[Any, ...], taken: Sequence[Any]) -> ConsentRecord:
+def consent_of_row(row: tuple[Any, ...], taken: Sequence[Any] = ()) -> ConsentRecord:
     consent_id, person_id, brand, purposes, notice_id, version, language, text, indication, evidence, given, recorded, shape = (
         row
     )
@@ -96,3 +97,27 @@ def person_of(tx: Transaction, lead_id: str) -> str | None:
     """The person behind a lead, by random id."""
     rows = tx.rows("select person_id from lead where lead_id = :lead", lead=lead_id)
     return rows[0][0] if rows else None
+
+
+def all_leads(tx: Transaction) -> Iterator[tuple[Any, ...]]:
+    """Every lead in the order of ``LEAD_COLUMNS``, in pages, by id."""
+    after = ""
+    while rows := tx.rows(
+        f"select {', '.join(LEAD_COLUMNS)} from lead where lead_id > :after order by lead_id limit {_PAGE}", after=after
+    ):
+        for row in rows:
+            values = tuple(row)
+            yield (*values[:13], None if values[13] is None else bytes(values[13]), *values[14:])
+        after = rows[-1][0]
+
+
+def all_consents(tx: Transaction) -> Iterator[ConsentRecord]:
+    """Every consent record as it was given, in pages, by id."""
+    after = ""
+    while rows := tx.rows(
+        f"select {', '.join(CONSENT_COLUMNS)} from consent_record where consent_id > :after order by consent_id limit {_PAGE}",
+        after=after,
+    ):
+        for row in rows:
+            yield consent_of_row(tuple(row))
+        after = rows[-1][0]

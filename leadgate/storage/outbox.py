@@ -72,8 +72,8 @@ class Doubtful:
 
 _CLAIMED = (
     "select d.delivery_id, d.lead_id, d.person_id, d.purpose, d.key, d.attempt, l.brand, l.channel, l.language, l.topic,"
-    " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes, c.notice_id, c.notice_version,"
-    " c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at, c.recorded_at"
+    " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes, c.notice_id,"
+    " c.notice_version, c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at, c.recorded_at"
     " from delivery d join lead l on l.lead_id = d.lead_id join person p on p.person_id = d.person_id"
     " join consent_record c on c.consent_id = l.consent_id"
 )

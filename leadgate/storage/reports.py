@@ -81,22 +81,11 @@ def log_size(tx: Transaction) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def lead_records(tx: Transaction) -> Iterator[tuple[str, bytes | None, str]]:
-    """(lead id, sealed envelope or None, commitment) of every lead, in pages."""
+def delivery_records(tx: Transaction) -> Iterator[tuple[str, str, str, str, str]]:
+    """(delivery id, lead id, destination, purpose, state) of every delivery, in pages."""
     after = ""
     while rows := tx.rows(
-        "select lead_id, sealed, commitment from lead where lead_id > :after order by lead_id limit 5000", after=after
-    ):
-        for row in rows:
-            yield row[0], None if row[1] is None else bytes(row[1]), row[2]
-        after = rows[-1][0]
-
-
-def delivery_records(tx: Transaction) -> Iterator[tuple[str, str, str, str]]:
-    """(delivery id, lead id, destination, state) of every delivery, in pages."""
-    after = ""
-    while rows := tx.rows(
-        "select delivery_id, lead_id, destination, state from delivery where delivery_id > :after"
+        "select delivery_id, lead_id, destination, purpose, state from delivery where delivery_id > :after"
         " order by delivery_id limit 5000",
         after=after,
     ):

@@ -98,9 +98,9 @@ lead = Table(
     Column("field_names", Text, nullable=False),  # space-separated
     Column("received_at", Micros, nullable=False),
     Column("admitted_at", Micros, nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),  # keyed digest: same person, topic and purposes
     Column("commitment", String(64), nullable=False),
     Column("sealed", LargeBinary),
+    Column("fingerprint", LargeBinary, nullable=False),  # keyed digest: same person, topic and purposes
 )
 Index("lead_person", lead.c.person_id)
 Index("lead_fingerprint", lead.c.fingerprint)
@@ -203,17 +203,6 @@ destination_state = Table(
     Column("next_call_at", Micros, nullable=False),  # rate limit
     Column("last_code", Word),
     Column("last_success_at", Micros),
-)
-
-#: Files picked up, by keyed digest of their content.
-collected_file = Table(
-    "collected_file",
-    metadata,
-    Column("source", Word, primary_key=True),
-    Column("digest", String(64), primary_key=True),
-    Column("finished_at", Micros, nullable=False),
-    Column("row_count", Integer, nullable=False),
-    Column("new_rows", Integer, nullable=False),
 )
 
 #: The balance as it was printed, kept for whoever asks later.

@@ -4,128 +4,49 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any
 
-from consent.audit.note import SignerKey
-from consent.blind_index import BlindIndex
-from consent.keys.provider import KeyProvider
+from upath import UPath
+
+from consent.audit.export import Exported
+from consent.audit.findings import Report
+from consent.audit.verify import verify
 from consent.pseudonyms import Pseudonyms
-from consent.vault import Vault
-from integrations import registry
-from integrations.contract.destination import Destination, Health
-from integrations.contract.manifest import Manifest
-from integrations.contract.source import Source, WebhookSource
-from leadgate.pipeline import balance
+from integrations.contract.destination import Health
+from integrations.contract.source import FileSource
+from integrations.sources.moderation_export.pickup import PickupRules
+from leadgate.pipeline import balance, erase, export, replay, withdraw
 from leadgate.pipeline.admit import AdmitCount, Admitter
 from leadgate.pipeline.balance import Balance, Promise
+from leadgate.pipeline.collect import CollectCount, Collector
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.pipeline.dispatch import Dispatcher
+from leadgate.pipeline.erase import Erased
+from leadgate.pipeline.opening import Opener
+from leadgate.pipeline.plan import DestinationPlan, Planner
 from leadgate.pipeline.receive import Receiver
 from leadgate.pipeline.retention import Retention, RetentionCount
 from leadgate.pipeline.seal import SealCount, Sealer
-from leadgate.settings import Settings, compose_policies, load
-from leadgate.storage import outbox, schema
+from leadgate.pipeline.withdraw import Withdrawn
+from leadgate.settings import load
+from leadgate.storage import leads, log, outbox, people, reports, schema
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger
+from leadgate.storage.outbox import DeadLetter
 from leadgate.wiring.credentials import Credentials, environment_credentials
-from leadgate.wiring.keys import open_keyring, open_log_key
+from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
 from schemas.errors import ConfigurationError
-from schemas.policy import BrandPolicy, DeliveryRules
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The wall clock, aware."""
-    return datetime.now(UTC)
+from schemas.policy import DeliveryRules
+from schemas.submission import Withdrawal
 
 
-class House:
-    """Everything is opened when it is first needed; ``close`` gives it back."""
-
-    def __init__(self, settings: Settings, *, credentials: Credentials, clock: Clock = utc_now) -> None:
-        self.settings = settings
-        self.credentials = credentials
-        self.clock = clock
-        self._connectors: dict[str, Destination] = {}
-
-    # -- parts --------------------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """The database, of the version this code was written for."""
-        ledger = Ledger(self.settings.ledger_url)
-        schema.check(ledger)
-        return ledger
-
-    @cached_property
-    def keys(self) -> KeyProvider:
-        """The key provider."""
-        return open_keyring(self.settings)
-
-    @cached_property
-    def log_key(self) -> SignerKey:
-        """The key that signs checkpoints."""
-        return open_log_key(self.settings)
-
-    @cached_property
-    def vault(self) -> Vault:
-        """The vault."""
-        return Vault(self.keys, self.settings.tenant)
-
-    @cached_property
-    def index(self) -> BlindIndex:
-        """The blind indexes."""
-        return BlindIndex(self.keys, self.settings.tenant)
-
-    @cached_property
-    def manifests(self) -> Mapping[str, Manifest]:
-        """The manifest of every connector a destination uses, by connector."""
-        return {each.connector: registry.manifest(each.connector) for each in self.settings.destinations.values()}
-
-    @cached_property
-    def policies(self) -> Mapping[str, BrandPolicy]:
-        """The policy of every brand."""
-        return compose_policies(self.settings, self.manifests)
-
-    @cached_property
-    def sources(self) -> Mapping[str, Source]:
-        """Every source, able to parse; without the secrets that verifying needs."""
-        return {name: registry.source(entry.settings) for name, entry in self.settings.sources.items()}
-
-    def webhook_sources(self) -> Mapping[str, WebhookSource]:
-        """The sources that are spoken to over HTTP, with their secrets."""
-        found: dict[str, WebhookSource] = {}
-        for name, entry in self.settings.sources.items():
-            if not isinstance(self.sources[name], WebhookSource):
-                continue
-            secrets = self.credentials(entry.connection).secrets() if entry.connection else ()
-            source = registry.source(entry.with_secrets(*secrets))
-            if isinstance(source, WebhookSource):
-                found[name] = source
-        return found
-
-    def destination(self, name: str) -> Destination:
-        """The connector of one configured destination, signed in when first used."""
-        if name not in self._connectors:
-            configured = self.settings.destinations.get(name)
-            if configured is None:
-                raise ConfigurationError(
-                    "unknown_destination", "leadgate.yaml has no such destination", field=f"destinations.{name}"
-                )
-            manifest = self.manifests[configured.connector]
-            limits = configured.limits(manifest.limits)
-            endpoint = self.credentials(configured.connection).endpoint(name, options=configured.options, limits=limits)
-            self._connectors[name] = registry.destination(configured.connector, endpoint)
-        return self._connectors[name]
-
-    # -- verbs ----------------------------------------------------------------------------------------------------------------
+class House(Parts):
+    """One method a verb. Each is safe to say twice and beside another process that says it."""
 
     @cached_property
     def receiver(self) -> Receiver:
@@ -204,6 +125,123 @@ class House:
         }
         return Retention(ledger=self.ledger, rules=self.settings.retention, valid_for=valid_for, clock=self.clock)
 
+    @cached_property
+    def collector(self) -> Collector:
+        """Picks files up."""
+        inboxes = {}
+        for name, entry in self.settings.sources.items():
+            source = self.sources[name]
+            if entry.inbox is not None and isinstance(source, FileSource):
+                inboxes[name] = (source, entry.inbox)
+        return Collector(
+            inboxes=inboxes, receiver=self.receiver, digest=self.index.file_digest, clock=self.clock, rules=PickupRules()
+        )
+
+    def collect_files(self, *, path: Callable[[str], Any] = UPath) -> CollectCount:
+        """Pick up finished files; ``path`` makes a path of a configured place."""
+        return self.collector.run(path)
+
+    def plan(self, destination: str) -> DestinationPlan:
+        """Dry run of one destination."""
+        configured = self.settings.destinations.get(destination)
+        if configured is None:
+            raise unknown_destination(destination)
+        planner = Planner(
+            ledger=self.ledger,
+            opener=lambda name: Opener(vault=self.vault, policies=self.policies, destination=name),
+            manifest=lambda _: self.manifests[configured.connector],
+            clock=self.clock,
+        )
+        return planner.plan(destination)
+
+    def quarantined(self, limit: int) -> list[tuple[str, str, int, str]]:
+        """Submissions that wait for a person."""
+        with self.ledger.snapshot() as tx:
+            return reports.quarantined(tx, limit)
+
+    def replay(
+        self,
+        *,
+        destination: str | None,
+        delivery_ids: Collection[str] | None,
+        include_doubtful: bool,
+        apply: bool,
+        actor: str,
+    ) -> tuple[list[DeadLetter], list[DeadLetter], int]:
+        """(letters, letters held back, how many were replayed)."""
+        with self.ledger.transaction() as tx:
+            letters, held = replay.find(
+                tx, destination=destination, delivery_ids=delivery_ids, include_doubtful=include_doubtful
+            )
+            moved = replay.apply(tx, letters, now=self.clock(), actor=actor) if apply else 0
+        return letters, held, moved
+
+    def withdraw(self, withdrawal: Withdrawal, *, actor: str) -> Withdrawn:
+        """Record a withdrawal that a moderator or officer passes on."""
+        now = self.clock()
+        policy = self.policies.get(withdrawal.brand)
+        if policy is None:
+            raise ConfigurationError("unknown_brand", "leadgate.yaml has no such brand", field="brand")
+        with self.ledger.transaction() as tx:
+            return withdraw.apply(
+                tx,
+                withdrawal=withdrawal,
+                policy=policy,
+                index=self.index,
+                vault=self.vault,
+                at=now,
+                now=now,
+                submission_id=None,
+                actor=actor,
+            )
+
+    def persons(self, *, lead_id: str | None = None, withdrawal: Withdrawal | None = None) -> list[str]:
+        """Random ids of the people a lead or an identifier names."""
+        with self.ledger.snapshot() as tx:
+            if lead_id is not None:
+                found = leads.person_of(tx, lead_id)
+                return [found] if found else []
+            if withdrawal is None:
+                return []
+            values = [
+                value.digest
+                for kind, text in withdraw.identifiers_of(withdrawal)
+                for value in self.index.candidates(kind, withdrawal.brand, text)
+            ]
+            return sorted({person.person_id for person in people.find(tx, values).values()})
+
+    def erase(self, person_id: str, *, actor: str, reason: str, dry_run: bool = False) -> Erased:
+        """Destroy one person's key and everything sealed under it."""
+        with self.ledger.transaction() as tx:
+            if dry_run:
+                stop, recipients = erase.plan(tx, person_id)
+                return Erased(
+                    person_id=person_id,
+                    keys=0,
+                    identifiers=0,
+                    leads=len(people.leads_of(tx, person_id)),
+                    submissions=0,
+                    suppressed=len(stop),
+                    recipients=recipients,
+                )
+            return erase.apply(tx, person_id, now=self.clock(), actor=actor, reason=reason)
+
+    def leaves_of(self, lead_id: str) -> list[tuple[int | None, bytes]]:
+        """The leaves about one lead, for its trace."""
+        with self.ledger.snapshot() as tx:
+            return log.leaves_of(tx, lead_id)
+
+    def export(self, target: Path) -> Exported:
+        """Write the audit export at ``target``."""
+        return export.write(self.ledger, target, origin=self.settings.log_origin, clock=self.clock)
+
+    def verify(self) -> Report:
+        """Export to a temporary folder and verify that, exactly as an auditor would."""
+        with tempfile.TemporaryDirectory(prefix="leadgate-verify-") as folder:
+            target = Path(folder) / "export"
+            self.export(target)
+            return verify(target, [self.log_key.verifier], now=self.clock())
+
     def check(self, destination: str) -> Health:
         """Sign in at a destination and look, write nothing."""
         return self.destination(destination).check()
@@ -217,22 +255,6 @@ class House:
             return schema.upgrade(ledger)
         finally:
             ledger.close()
-
-    # -- closing ------------------------------------------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Give back connections. Safe to call twice."""
-        for connector in self._connectors.values():
-            connector.close()
-        self._connectors.clear()
-        if "ledger" in self.__dict__:
-            self.ledger.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 @contextmanager

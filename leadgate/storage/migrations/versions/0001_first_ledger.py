@@ -51,15 +51,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tree_size"),
     )
     op.create_table(
-        "collected_file",
-        sa.Column("source", sa.String(length=64), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("finished_at", sa.BigInteger(), nullable=False),
-        sa.Column("row_count", sa.Integer(), nullable=False),
-        sa.Column("new_rows", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("source", "digest"),
-    )
-    op.create_table(
         "consent_record",
         sa.Column("consent_id", sa.String(length=36), nullable=False),
         sa.Column("person_id", sa.String(length=36), nullable=False),
@@ -140,9 +131,9 @@ def upgrade() -> None:
         sa.Column("field_names", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("admitted_at", sa.BigInteger(), nullable=False),
-        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("commitment", sa.String(length=64), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("lead_id"),
     )
     op.create_index("lead_fingerprint", "lead", ["fingerprint"], unique=False)

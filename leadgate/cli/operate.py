@@ -1,0 +1,89 @@
+"""Commands for whoever installs and runs it: keys, ledger, connections, the services."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from leadgate.cli.app import app, house, screen
+
+keys = typer.Typer(help="The keyring that seals people, and the key that signs the log.", no_args_is_help=True)
+ledger = typer.Typer(help="The database Leadgate remembers in.", no_args_is_help=True)
+app.add_typer(keys, name="keys", rich_help_panel="Operate")
+app.add_typer(ledger, name="ledger", rich_help_panel="Operate")
+
+
+@keys.command("init")
+def keys_init() -> None:
+    """Make the keyring and the log's signing key, if missing. Never overwrites one; back both up, apart from the data."""
+    from leadgate.wiring.keys import create_keys  # noqa: PLC0415 - only here
+
+    with house() as opened:
+        public, made = create_keys(opened.settings, clock=opened.clock)
+        screen.out.print(f"made: {', '.join(made) or 'nothing, both are there'}")
+        screen.out.print(f"the log's public key, for auditors: {public}", markup=False)
+
+
+@keys.command("show")
+def keys_show() -> None:
+    """Print the log's public key and the versions of the keyring; never a secret."""
+    with house() as opened:
+        screen.out.print(str(opened.log_key.verifier), markup=False)
+        versions = ", ".join(str(each) for each in opened.keys.versions)
+        screen.out.print(f"keyring versions: {versions}; current: {opened.keys.current_version}")
+
+
+@ledger.command("upgrade")
+def ledger_upgrade() -> None:
+    """Make the ledger, or bring an older one up to date. Safe to run twice."""
+    with house() as opened:
+        before, after = opened.upgrade()
+        screen.out.print(f"ledger version {after}" + ("" if before == after else f" (was {before or 'empty'})"))
+
+
+@app.command(rich_help_panel="Operate")
+def check(destinations: Annotated[list[str] | None, typer.Argument(help="Names; all if none is named.")] = None) -> None:
+    """Sign in at each destination and look, without writing. Exit 1 if one of them does not answer well."""
+    with house() as opened:
+        table = Table("destination", "", "what it says", "what to do")
+        healthy = True
+        for name in destinations or sorted(opened.settings.destinations):
+            health = opened.check(name)
+            healthy &= health.ok
+            table.add_row(name, "ok" if health.ok else "FAILED", health.message, health.advice)
+        screen.out.print(table)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="Operate")
+def intake(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; put a TLS proxy before anything but loopback.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8088,
+) -> None:
+    """Run the service that moderation tools and platforms post to. Answers 2xx only after the commit."""
+    from leadgate.intake import create_app, serve  # noqa: PLC0415 - a web framework that other commands do not need
+
+    with house() as opened:
+        sources = opened.webhook_sources()
+        service = create_app(sources, opened.receiver.commit, clock=opened.clock)
+        for name in sources:
+            screen.err.print(f"POST http://{host}:{port}/hooks/{name}", markup=False)
+        serve(service, host, port)
+
+
+@app.command(rich_help_panel="Operate")
+def promise() -> None:
+    """Show the oldest lead that still waits, against the promised time. Exit 1 if the promise is at risk or broken."""
+    with house() as opened:
+        now = opened.promise()
+        if now.waiting_id is None:
+            screen.out.print("nothing waits")
+        else:
+            screen.out.print(f"{now.state}: {now.kind} {now.waiting_id} waits for {int(now.age.total_seconds())} s")
+        if now.state != "kept":
+            raise typer.Exit(1)

@@ -1,0 +1,109 @@
+"""Commands that move leads: what the DAGs do, by hand. Safe to run beside the scheduler: overlapping work is harmless."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from leadgate.cli.app import Lang, app, house, language, screen
+from leadgate.cli.rendering import balance_table, counts_line, plan_table
+from leadgate.pipeline.admit import AdmitCount
+from leadgate.pipeline.counts import DispatchCount
+
+Seconds = Annotated[float, typer.Option(help="Stop after this many seconds, between two batches.")]
+Destinations = Annotated[
+    list[str] | None, typer.Argument(help="Destination names; all that have something due, if none is named.")
+]
+
+
+@app.command(rich_help_panel="Work")
+def collect() -> None:
+    """Pick up finished files from the inbox folders, each content once, and move them to `processed` or `rejected`."""
+    with house() as opened:
+        result = opened.collect_files()
+        screen.out.print(counts_line("collected", result.as_dict()))
+
+
+@app.command(rich_help_panel="Work")
+def admit(seconds: Seconds = 3600) -> None:
+    """Decide what waits in the inbox: admit, quarantine or refuse."""
+    with house() as opened, screen.err.status("admitting ...") as status:
+
+        def show(count: AdmitCount) -> None:
+            status.update(f"admitting ... {count.taken} decided")
+
+        screen.out.print(counts_line("decided", opened.admit(seconds=seconds, progress=show).as_dict()))
+
+
+@app.command(rich_help_panel="Work")
+def dispatch(destinations: Destinations = None, seconds: Seconds = 3600) -> None:
+    """Send what is due. One destination's trouble never delays another: each is tried, then the first error is told."""
+    from schemas.errors import DeliveryError  # noqa: PLC0415 - only here
+
+    with house() as opened, screen.err.status("sending ...") as status:
+        failed: DeliveryError | None = None
+        for name in destinations or opened.destinations():
+
+            def show(count: DispatchCount, name: str = name) -> None:
+                status.update(f"{name}: {count.accepted} accepted")
+
+            try:
+                screen.out.print(counts_line(name, opened.dispatch(name, seconds=seconds, progress=show).as_dict()))
+            except DeliveryError as error:
+                screen.err.print(f"{name}: {error.diagnostics()}", markup=False)
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+
+@app.command(rich_help_panel="Work")
+def plan(destinations: Destinations = None) -> None:
+    """Dry run of `dispatch`: what would be sent, which fields, what the gate would stop. Claims, opens and sends nothing."""
+    with house() as opened:
+        names = destinations or sorted(opened.settings.destinations)
+        screen.out.print(plan_table([opened.plan(name) for name in names]))
+
+
+@app.command(rich_help_panel="Work")
+def balance(lang: Lang = "en") -> None:
+    """Print the balance: received = admitted + quarantined + refused, one outcome a delivery. Exit 1 if it is open."""
+    with house() as opened:
+        taken = opened.balance()
+        screen.out.print(balance_table(taken, language(lang)))
+        if not taken.closes:
+            raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="Work")
+def quarantine(limit: Annotated[int, typer.Option(help="How many to list, oldest first.")] = 50) -> None:
+    """List what waits for a person to mend: id, source, time, and which field is wrong with what."""
+    from leadgate.cli.rendering import quarantine_table  # noqa: PLC0415 - only here
+
+    with house() as opened:
+        screen.out.print(quarantine_table(opened.quarantined(limit)))
+
+
+@app.command(rich_help_panel="Work")
+def replay(
+    destination: Annotated[str | None, typer.Option(help="Only dead letters of this destination.")] = None,
+    delivery: Annotated[list[str] | None, typer.Option(help="Only these deliveries.")] = None,
+    *,
+    include_doubtful: Annotated[
+        bool, typer.Option(help="Also those that may have arrived: the destination may end up with a double.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only the list is shown.")] = False,
+    actor: Annotated[
+        str, typer.Option(help="Who does this: a staff reference that the log keeps.", metavar="REF")
+    ] = "operator",
+) -> None:
+    """Send dead letters again after you fixed the cause. Shows what would be replayed; does it with `--yes`."""
+    with house() as opened:
+        letters, held, moved = opened.replay(
+            destination=destination, delivery_ids=delivery, include_doubtful=include_doubtful, apply=yes, actor=actor
+        )
+        for each in letters:
+            screen.out.print(f"{each.delivery_id}  {each.destination}  {each.reason}", markup=False)
+        if held:
+            screen.out.print(f"{len(held)} held back: they may have arrived (--include-doubtful sends them all the same)")
+        screen.out.print(f"{moved} replayed" if yes else f"{len(letters)} would be replayed; --yes does it")

@@ -1,0 +1,42 @@
+"""What a leaf commits to about a stored row. Admission and export use the same function over the same columns, so that a row
+changed in between has another digest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from consent.audit.digest import lead_digest, sealed_digest
+from leadgate.storage.clock import from_micros
+from schemas.lead import PseudonymousLead
+from schemas.vocabulary import Channel, Language
+
+
+def lead_of(row: tuple[Any, ...]) -> PseudonymousLead:
+    """A stored lead from a row in the order of ``leads.LEAD_COLUMNS``; its envelope must still be there."""
+    (lead_id, person_id, submission_id, consent_id, brand, channel, language, topic, country, names, received, admitted) = row[
+        :12
+    ]
+    return PseudonymousLead(
+        lead_id=lead_id,
+        person_id=person_id,
+        submission_id=submission_id,
+        brand=brand,
+        channel=Channel(channel),
+        language=Language(language),
+        topic=topic,
+        country=country,
+        field_names=tuple(names.split()),
+        received_at=from_micros(received),
+        admitted_at=from_micros(admitted),
+        sealed=row[13],
+        commitment=row[12],
+        consent_id=consent_id,
+    )
+
+
+def stored_lead_row(row: tuple[Any, ...]) -> tuple[str | None, str | None]:
+    """(digest of the envelope, digest of the record), both None once the envelope is destroyed."""
+    if row[13] is None:
+        return None, None
+    return sealed_digest(row[13]), lead_digest(lead_of(row))

@@ -1,0 +1,133 @@
+"""The parts of the house, each opened when it is first needed and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from consent.audit.note import SignerKey
+from consent.blind_index import BlindIndex
+from consent.keys.provider import KeyProvider
+from consent.vault import Vault
+from integrations import registry
+from integrations.contract.destination import Destination
+from integrations.contract.manifest import Manifest
+from integrations.contract.source import Source, WebhookSource
+from leadgate.settings import Settings, compose_policies
+from leadgate.storage import schema
+from leadgate.storage.engine import Ledger
+from leadgate.wiring.credentials import Credentials
+from leadgate.wiring.keys import open_keyring, open_log_key
+from schemas.errors import ConfigurationError
+from schemas.policy import BrandPolicy
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware."""
+    return datetime.now(UTC)
+
+
+class Parts:
+    """Everything is opened when it is first needed; ``close`` gives it back."""
+
+    def __init__(self, settings: Settings, *, credentials: Credentials, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.credentials = credentials
+        self.clock = clock
+        self._connectors: dict[str, Destination] = {}
+
+    # -- parts --------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The database, of the version this code was written for."""
+        ledger = Ledger(self.settings.ledger_url)
+        schema.check(ledger)
+        return ledger
+
+    @cached_property
+    def keys(self) -> KeyProvider:
+        """The key provider."""
+        return open_keyring(self.settings)
+
+    @cached_property
+    def log_key(self) -> SignerKey:
+        """The key that signs checkpoints."""
+        return open_log_key(self.settings)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The vault."""
+        return Vault(self.keys, self.settings.tenant)
+
+    @cached_property
+    def index(self) -> BlindIndex:
+        """The blind indexes."""
+        return BlindIndex(self.keys, self.settings.tenant)
+
+    @cached_property
+    def manifests(self) -> Mapping[str, Manifest]:
+        """The manifest of every connector a destination uses, by connector."""
+        return {each.connector: registry.manifest(each.connector) for each in self.settings.destinations.values()}
+
+    @cached_property
+    def policies(self) -> Mapping[str, BrandPolicy]:
+        """The policy of every brand."""
+        return compose_policies(self.settings, self.manifests)
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        """Every source, able to parse; without the secrets that verifying needs."""
+        return {name: registry.source(entry.settings) for name, entry in self.settings.sources.items()}
+
+    def webhook_sources(self) -> Mapping[str, WebhookSource]:
+        """The sources that are spoken to over HTTP, with their secrets."""
+        found: dict[str, WebhookSource] = {}
+        for name, entry in self.settings.sources.items():
+            if not isinstance(self.sources[name], WebhookSource):
+                continue
+            secrets = self.credentials(entry.connection).secrets() if entry.connection else ()
+            source = registry.source(entry.with_secrets(*secrets))
+            if isinstance(source, WebhookSource):
+                found[name] = source
+        return found
+
+    def destination(self, name: str) -> Destination:
+        """The connector of one configured destination, signed in when first used."""
+        if name not in self._connectors:
+            configured = self.settings.destinations.get(name)
+            if configured is None:
+                raise ConfigurationError(
+                    "unknown_destination", "leadgate.yaml has no such destination", field=f"destinations.{name}"
+                )
+            manifest = self.manifests[configured.connector]
+            limits = configured.limits(manifest.limits)
+            endpoint = self.credentials(configured.connection).endpoint(name, options=configured.options, limits=limits)
+            self._connectors[name] = registry.destination(configured.connector, endpoint)
+        return self._connectors[name]
+
+    # -- closing ---------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give back connections. Safe to call twice."""
+        for connector in self._connectors.values():
+            connector.close()
+        self._connectors.clear()
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def unknown_destination(name: str) -> ConfigurationError:
+    """The operator named a destination that is not configured."""
+    return ConfigurationError("unknown_destination", "leadgate.yaml has no such destination", field=f"destinations.{name}")
