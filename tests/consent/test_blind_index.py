@@ -8,14 +8,18 @@ import os
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from consent.blind_index import BlindIndex, IndexKind
 from consent.keys.keyring import new_keyring
 from consent.keys.provider import STABLE_VERSION
 from schemas.errors import VaultError
+from schemas.fields.contact import read_email, read_phone
+from schemas.fields.text import Identifier
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KEYRING = new_keyring(tenant="acme", now=NOW, random_bytes=os.urandom)
@@ -59,8 +63,8 @@ def test_brands_and_kinds_share_no_digest() -> None:
             "+7 900 0000042",
             "+7900000004a",
             "+09000000042",
-            "+7900",
-            "+7900000004200000",
+            "+790",
+            "+79000000042000000000",
             f"{PHONE}\n",
         )
     ]
@@ -82,6 +86,8 @@ def test_brands_and_kinds_share_no_digest() -> None:
         (IndexKind.EMAIL, "a\u0308@example.org"),
         (IndexKind.EMAIL, "ann\ud800@example.org"),
         (IndexKind.EMAIL, "a\x00@example.org"),
+        (IndexKind.EMAIL, "анна@Example.org"),
+        (IndexKind.EMAIL, "Анна@example.org"),
     ]
     + [(IndexKind.USER, value) for value in ("", "vk", "vk:", "ok:1", "VK:1", "vk:1 2", "vk:один", "vk:1\n", "vk:\ud800")],
 )
@@ -107,6 +113,7 @@ def test_what_is_not_normalised_is_refused_and_not_quoted(kind: IndexKind, value
         (IndexKind.EMAIL, EMAIL),
         (IndexKind.EMAIL, "анна@example.org"),
         (IndexKind.EMAIL, "o'neil+tag@example.org"),
+        (IndexKind.EMAIL, "anna@\u13a0.example.org"),  # Cherokee
         (IndexKind.USER, "vk:-42"),
         (IndexKind.USER, "instagram:some.name_1"),
         (IndexKind.USER, "facebook:10000000000000042"),
@@ -115,6 +122,41 @@ def test_what_is_not_normalised_is_refused_and_not_quoted(kind: IndexKind, value
 def test_what_is_normalised_is_taken(kind: IndexKind, value: str) -> None:
     assert INDEX.accepts(kind, value)
     assert len(INDEX.current(kind, "volga", value).digest) == 32
+
+
+def test_every_number_the_schema_lets_through_has_an_index() -> None:
+    """A lead that the schema admits and the index refuses would stop the whole batch."""
+    taken = 0
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in phonenumbers.PhoneNumberType.values():
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is not None and phonenumbers.is_valid_number(example):
+                written = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+                assert INDEX.accepts(IndexKind.PHONE, read_phone(written, None).e164), (region, kind)
+                taken += 1
+    assert taken > 1000
+
+
+@given(st.text(max_size=12), st.sampled_from(["example.org", "EXAMPLE.com", "пример.рф", "Bücher.example", "a-b.c.example"]))
+@example("ΑΣ", "example.org")
+@example("İ", "example.org")
+@example("a\u0308", "example.org")
+@example("K", "example.org")  # the Kelvin sign
+def test_every_address_the_schema_lets_through_has_an_index(local: str, domain: str) -> None:
+    try:
+        address = read_email(f"{local}@{domain}")
+    except ValidationError:
+        return
+    assert INDEX.accepts(IndexKind.EMAIL, address)
+
+
+@given(st.text(st.characters(min_codepoint=1, max_codepoint=300), max_size=210))
+def test_every_user_the_schema_lets_through_has_an_index(written: str) -> None:
+    try:
+        user = Identifier().read(written)
+    except ValidationError:
+        return
+    assert user is None or INDEX.accepts(IndexKind.USER, f"vk:{user}")
 
 
 def test_a_missing_context_is_refused() -> None:

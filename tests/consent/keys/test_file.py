@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,3 +140,30 @@ def test_the_environment_may_hold_the_document(path: Path, provider: FileKeyProv
         provider_from_environment({ENVIRONMENT: "canary"})
     assert refused.value.field == ENVIRONMENT
     assert "canary" not in str(refused.value)
+
+
+_ROTATE = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from consent.keys.file import FileKeyProvider
+print("ready", flush=True)
+while True:
+    FileKeyProvider.add_version(Path(sys.argv[1]), now=datetime.now(UTC))
+"""
+
+
+def test_killed_at_any_moment_the_keyring_is_whole(path: Path, provider: FileKeyProvider) -> None:
+    wrapped, known = provider.wrap(bytes(40)), 1
+    for pause in (0.0, 0.003, 0.011, 0.027, 0.05):
+        with subprocess.Popen([sys.executable, "-c", _ROTATE, str(path)], stdout=subprocess.PIPE) as rotating:
+            assert rotating.stdout is not None
+            rotating.stdout.readline()
+            time.sleep(pause)
+            rotating.kill()
+        ring = FileKeyProvider.open(path)
+        assert ring.versions == tuple(range(ring.current_version, 0, -1))
+        assert ring.current_version >= known
+        known = ring.current_version
+        assert ring.unwrap(wrapped) == bytes(40)
+    assert FileKeyProvider.add_version(path, now=NOW).current_version == known + 1  # the dead hold no lock
