@@ -1,0 +1,81 @@
+#!/bin/sh
+# Makes an environment hold exactly what the locks name. It refuses a file whose hash the lock does not know, a build that would
+# download its own tools, and an interpreter Leadgate was not tested on. Called by the Makefile, from the root of the checkout:
+#
+#   install.sh tools VENV [PYTHON]   the environment, with pip, setuptools and uv from bootstrap.lock
+#   install.sh product VENV          everything Leadgate and its tests import, and Leadgate itself, editable
+#   install.sh peers VENV BENCH_VENV what the benchmarks compare with, in an environment of its own
+set -eu
+umask 022
+step=$1
+venv=$2
+
+say() { printf 'install: %s\n' "$*" >&2; }
+
+fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; }
+
+choose_python() {
+    for candidate in "$@"; do
+        if fits "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+    say "no Python 3.11, 3.12 or 3.13 under the name: $*"
+    say "name one: make PYTHON=/path/to/python3.11"
+    exit 1
+}
+
+version() { "$1" -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null || echo none; }
+
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input --no-cache-dir "$@"; }
+
+# uv does not read pip's configuration, so what decides where packages come from is handed on.
+from_pip() { pip config get "global.$1" 2>/dev/null || true; }
+
+# The environment of the interpreter $1 gets exactly what the locks after it name.
+sync() {
+    python=$1
+    shift
+    index=${PIP_INDEX_URL:-$(from_pip index-url)}
+    more=${PIP_EXTRA_INDEX_URL:-$(from_pip extra-index-url)}
+    if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
+    if [ -n "$more" ]; then export UV_INDEX="${UV_INDEX:-$more}"; fi
+    certificates=${PIP_CERT:-$(from_pip cert)}
+    if [ -n "$certificates" ]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"; fi
+    UV_PYTHON_DOWNLOADS=never "$venv/bin/uv" --quiet pip sync --python "$python" --require-hashes "$@"
+}
+
+case $step in
+tools)
+    # shellcheck disable=SC2086 # no name given: three to try
+    python=$(choose_python ${3:-python3 python3.13 python3.12 python3.11})
+    if [ "$(version "$python")" != "$(version "$venv/bin/python")" ]; then
+        say "making $venv with $("$python" --version)"
+        if ! "$python" -m venv --clear "$venv"; then
+            rm -rf "$venv"
+            say "this Python cannot make environments; on Debian: apt-get install python3-venv"
+            exit 1
+        fi
+    fi
+    rm -f "$venv/.ready"
+    pip --quiet install --require-hashes --no-deps --requirement requirements/bootstrap.lock
+    ;;
+product)
+    say "installing what requirements/leadgate.lock names"
+    if ! sync "$venv/bin/python" requirements/bootstrap.lock requirements/leadgate.lock; then
+        say "uv could not; pip tries, which takes longer"
+        pip --quiet install --require-hashes --no-deps --requirement requirements/leadgate.lock
+    fi
+    # setuptools stands in the environment already: nothing is downloaded to build ourselves.
+    pip --quiet install --no-deps --no-build-isolation --no-index --editable .
+    ;;
+peers)
+    bench=$3
+    say "installing what requirements/bench.lock names"
+    if [ "$(version "$venv/bin/python")" != "$(version "$bench/bin/python")" ]; then
+        "$venv/bin/python" -m venv --clear --without-pip "$bench"
+    fi
+    sync "$bench/bin/python" requirements/bench.lock
+    ;;
+esac
