@@ -85,10 +85,18 @@ def parse_document(body: bytes, rules: DocumentRules) -> Parsed:
             return Unparsable(reason=Reason.INVALID_FIELD, field="brand", hint="this source speaks for another brand")
     kind = document.setdefault("kind", SubmissionKind.LEAD.value)
     if kind == SubmissionKind.LEAD:
+        _strip_user(document)
         return LeadDocument(data=Personal(document))
     if kind == SubmissionKind.WITHDRAWAL:
         return _withdrawal(document, rules)
     return Unparsable(reason=Reason.INVALID_FIELD, field="kind", hint="kind is 'lead' or 'withdrawal'")
+
+
+def _strip_user(document: dict[str, Any]) -> None:
+    """Some tools write a user as we store it, with the channel before it; a withdrawal must find either writing."""
+    user, channel = document.get("user"), document.get("channel")
+    if isinstance(user, str) and isinstance(channel, str) and ":" in user:
+        document["user"] = user.strip().removeprefix(f"{channel.strip().lower()}:")
 
 
 def _explain(body: bytes) -> Unparsable:

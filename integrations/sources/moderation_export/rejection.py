@@ -1,6 +1,5 @@
 """Tells the sender of a file why it was refused, in Russian and English. It quotes nothing of the file."""
 
-# ruff: noqa: RUF001 - Russian sentences; letters that look Latin are Cyrillic here by intent
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -60,10 +60,6 @@ class ModerationWebhook(WebhookSource):
             brand=settings.brand, default_region=options.default_region, regions=options.default_regions
         )
         self._verifiers = tuple(_verifier(settings, secret) for secret in settings.secrets)
-        if not self._verifiers:
-            raise ConfigurationError(
-                "secret_missing", "the webhook needs at least one secret", field=place(settings, "secrets")
-            )
         self._decode = msgspec.json.Decoder(_Batch).decode
 
     def receive(self, request: Request) -> Reception:

@@ -68,10 +68,6 @@ class VK(WebhookSource):
             raise ConfigurationError(
                 "brand_missing", "a VK group speaks for one brand; name it", field=place(settings, "brand")
             )
-        if not settings.secrets:
-            raise ConfigurationError(
-                "secret_missing", "the group needs its Callback API secret", field=place(settings, "secrets")
-            )
         self._brand = settings.brand
         self._account = options.account or f"club{options.group_id}"
         self._secrets = tuple(secret.reveal().encode() for secret in settings.secrets)

@@ -69,6 +69,16 @@ def test_a_withdrawal_by_address_and_by_user() -> None:
     assert parsed.purposes == ("callback",)
 
 
+@pytest.mark.parametrize("written", ["1001", "vk:1001", " vk:1001"])
+def test_a_user_is_the_same_with_and_without_its_channel(written: str) -> None:
+    lead = parse({"kind": "lead", "brand": "lada", "channel": "VK", "user": written})
+    assert isinstance(lead, LeadDocument)
+    assert lead.data.reveal()["user"] == "1001"
+    withdrawal = parse({"kind": "withdrawal", "brand": "lada", "channel": "vk", "user": written})
+    assert isinstance(withdrawal, Withdrawal)
+    assert withdrawal.user == Personal("vk:1001")
+
+
 @pytest.mark.parametrize(
     ("document", "field"),
     [

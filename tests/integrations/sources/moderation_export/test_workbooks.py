@@ -137,7 +137,7 @@ def test_an_archive_cut_short_is_refused(workbook: Workbook, cut: int) -> None:
 
 def test_damage_inside_is_refused(workbook: Workbook) -> None:
     good = workbook({1: HEADER, 2: ["lada", "1"]})
-    for at in range(30, len(good) - 30, 97):
+    for at in range(30, len(good) - 30, 17):
         damaged = good[:at] + bytes(value ^ 0xFF for value in good[at : at + 8]) + good[at + 8 :]
         try:
             read(damaged)
