@@ -57,7 +57,7 @@ class ChildProcess:
         self._stop_signal = stop_signal
         self._grace_seconds = grace_seconds
         leash = ["/bin/sh", "-c", _LEASH, "leash", stop_signal.name.removeprefix("SIG"), str(grace_seconds)]
-        with open(log, "ab", opener=_private) as output:  # noqa: PTH123 - Path.open takes no opener
+        with open(log, "ab", opener=_private) as output:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours, no shell reads it: it is exec'd from "$@"
                 [*leash, *command],
                 stdin=subprocess.PIPE,
