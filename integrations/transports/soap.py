@@ -27,6 +27,7 @@ from integrations.transports.hosts import is_this_machine
 from integrations.transports.http import Intent, open_session
 from integrations.transports.soap_answers import Answer, Fault, read_envelope
 from integrations.transports.soap_records import Batch, Records, insert_records
+from integrations.transports.wsdl import choose_binding
 from schemas.errors import ConfigurationError, TerminalError
 from schemas.soap_schema import Security
 
@@ -67,7 +68,7 @@ class SoapService:
     ) -> None:
         self.session = open_session(endpoint, limits)
         self._endpoint = endpoint
-        self._binding = _choose_binding(wsdl, binding, endpoint.destination)
+        self._binding = choose_binding(wsdl, binding, endpoint.destination)
         # raw_response: zeep writes, we send and read. One element zeep does not expect would otherwise cost a whole answer.
         settings = Settings(raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
         self._client = Client(  # type: ignore[no-untyped-call] # zeep is half typed
@@ -133,15 +134,6 @@ class SoapService:
         return UsernameToken(  # type: ignore[no-untyped-call] # as above
             endpoint.login, endpoint.secret.reveal(), use_digest=security is Security.DIGEST, zulu_timestamp=True
         )
-
-
-def _choose_binding(wsdl: Document, name: str | None, destination: str) -> Any:
-    soap = {key: binding for key, binding in wsdl.bindings.items() if hasattr(binding, "process_error")}
-    if name is not None:
-        soap = {key: binding for key, binding in soap.items() if name in (key, etree.QName(key).localname)}
-    if not soap:
-        raise ConfigurationError("wsdl_binding_missing", "the WSDL has no such SOAP binding", field=destination)
-    return next(iter(soap.values()))
 
 
 def _output_name(operation: Any) -> str | None:

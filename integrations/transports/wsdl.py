@@ -16,7 +16,7 @@ import logging
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -153,3 +153,13 @@ def _parse(path: Path, digest: str) -> Document:  # noqa: ARG001 - the digest is
         raise ConfigurationError(
             "wsdl_unusable", f"the WSDL cannot be understood ({type(error).__name__})", field=path.name
         ) from None
+
+
+def choose_binding(wsdl: Document, name: str | None, destination: str) -> Any:
+    """The WSDL's SOAP binding of this name, with or without its namespace; the first one if no name is given."""
+    soap = {key: binding for key, binding in wsdl.bindings.items() if hasattr(binding, "process_error")}
+    if name is not None:
+        soap = {key: binding for key, binding in soap.items() if name in (key, etree.QName(key).localname)}
+    if not soap:
+        raise ConfigurationError("wsdl_binding_missing", "the WSDL has no such SOAP binding", field=destination)
+    return next(iter(soap.values()))
