@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, ClassVar
 
+from schemas.errors import ConfigurationError
 from schemas.personal import Personal
 from schemas.submission import Parsed, Submission
 
@@ -76,7 +77,16 @@ class Source(ABC):
 
 
 class WebhookSource(Source):
-    """A source that is spoken to over HTTP."""
+    """A source that is spoken to over HTTP. Without secrets it can parse what was stored, and receives nothing."""
+
+    def require_secrets(self) -> None:
+        """Raise ConfigurationError unless this source can verify who speaks; an intake service asks before it listens."""
+        if not self.settings.secrets:
+            raise ConfigurationError(
+                "secret_missing",
+                "set the connection's password to the shared secret",
+                field=f"sources.{self.settings.name}.connection",
+            )
 
     @abstractmethod
     def receive(self, request: Request) -> Reception:

@@ -94,6 +94,7 @@ class Parts:
             secrets = self.credentials(entry.connection).secrets() if entry.connection else ()
             source = registry.source(entry.with_secrets(*secrets))
             if isinstance(source, WebhookSource):
+                source.require_secrets()
                 found[name] = source
         return found
 
