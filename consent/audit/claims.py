@@ -67,6 +67,7 @@ class Claims:
         self.events: Counter[str] = Counter()
         self.leads = self.deliveries = self.consents = 0
         self._latest: tuple[datetime, int] | None = None
+        self._seconds = 0.0
         self._admitted: dict[str, _Admission] = {}
         self._sent: dict[str, _Sent] = {}
         self._consents: dict[str, tuple[int, str | None]] = {}
@@ -85,15 +86,15 @@ class Claims:
 
     # -- leaves -------------------------------------------------------------------------------------------------------
 
-    def leaf(self, index: int, body: bytes) -> None:
-        """Take in one leaf."""
+    def leaf(self, index: int, body: bytes) -> float:
+        """Take in one leaf; the time it says, in seconds, or that of the one before if it cannot be read."""
         try:
             entry = decode(body)
         except AuditError as error:
             self._found.add(
                 "leaf_unreadable", place=f"leaf {index}", problem=error.message, advice="Verify with the version that wrote it"
             )
-            return
+            return self._seconds
         self.events[entry.event] += 1
         if self._latest is None or entry.at > self._latest[0]:
             self._latest = (entry.at, index)
@@ -112,6 +113,8 @@ class Claims:
                 self._reseal(entry)
             case _:
                 self._deliver(index, entry)
+        self._seconds = entry.at.timestamp()
+        return self._seconds
 
     def _admit(self, index: int, entry: AuditEntry) -> None:
         facts = entry.facts

@@ -4,24 +4,22 @@
 2. Each leaf's bytes must have the hash that is stored beside them: a difference names the leaf.
 3. The root over the first n leaves must be the root that was signed for n. Whoever rewrote indexes and hashes as well is
    stopped here; then only the signatures tell where: between the last size that still fits and the first that does not.
-   Within that segment every exchange of two leaves is tried: one that restores the signed root is no guess but a proof.
+   Within that segment exchanges and moves are tried (``mending``): one that restores the signed root is a proof.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from consent.audit.findings import Collector
-from consent.audit.merkle import CompactRange, Levels, leaf_hash, node_hash
+from consent.audit.mending import mend
+from consent.audit.merkle import CompactRange, leaf_hash
 from consent.audit.reading import ReadLeaf
 from schemas.audit import Checkpoint
 
-#: Exchanges tried in one segment; about two seconds.
-MAX_TRIES: Final = 50_000
-#: Leaves in a segment up to which a move of one leaf is tried too: it costs the cube of this.
-MAX_MOVED: Final = 64
 #: Segments in which an exchange is searched for, before the rest is only named.
 MAX_MENDED: Final = 8
 
@@ -34,6 +32,7 @@ class History:
 
     hashes: list[bytes] = field(default_factory=list)
     claimed: dict[int, bytes] = field(default_factory=dict)
+    times: array[float] = field(default_factory=lambda: array("d"))  # what the leaves say of when, in the same order
     end: int = 0  # one past the largest index
     count: int = 0
 
@@ -52,21 +51,22 @@ class Statement:
         return cls(size=checkpoint.size, root=checkpoint.root, place=place, kept=kept)
 
 
-def read(leaves: Iterable[ReadLeaf], *, each: Callable[[int, bytes], None], found: Collector) -> History:
-    """Read all leaves once, telling ``each`` of every index and leaf, and report what is wrong with their order."""
+def read(leaves: Iterable[ReadLeaf], *, each: Callable[[int, bytes], float], found: Collector) -> History:
+    """Read all leaves once, asking ``each`` for the time in every leaf, and report what is wrong with their order."""
     history = History()
-    hashes, indexes = history.hashes, []
+    hashes, times, indexes = history.hashes, history.times, []
     for line in leaves:
         digest = leaf_hash(line.leaf)
         if digest != line.claimed:
             history.claimed[line.index] = line.claimed
         hashes.append(digest)
         indexes.append(line.index)
-        each(line.index, line.leaf)
+        times.append(each(line.index, line.leaf))
     history.count = len(indexes)
     history.end = max(indexes, default=-1) + 1
     if indexes != list(range(len(indexes))):
-        history.hashes = _reordered(indexes, hashes, found)
+        order = _reordered(indexes, found)
+        history.hashes, history.times = [hashes[at] for at in order], array("d", (times[at] for at in order))
     return history
 
 
@@ -84,7 +84,7 @@ def check(history: History, statements: Sequence[Statement], found: Collector) -
     good = _largest(ordered, answers)
     beyond = [each for each in ordered if each.size > max(history.end, good)]
     for _ in range(MAX_MENDED):
-        mended = _segment(hashes, ordered, answers, found, silent=bool(beyond))
+        mended = _segment(hashes, history.times, ordered, answers, found=found, silent=bool(beyond))
         if mended is None:
             break
         hashes, answers = mended, _answers(mended, ordered)
@@ -112,17 +112,17 @@ def _answers(hashes: Sequence[bytes], ordered: Sequence[Statement]) -> list[bool
     return answers
 
 
-def _reordered(indexes: list[int], hashes: list[bytes], found: Collector) -> list[bytes]:
-    """Put leaves where their indexes say, report what that took, and return them up to the first gap."""
-    by_index: dict[int, bytes] = {}
-    for index, digest in zip(indexes, hashes, strict=True):
-        if index in by_index:
+def _reordered(indexes: list[int], found: Collector) -> list[int]:
+    """Report what is wrong with the indexes; the positions of leaves 0, 1, 2 ... up to the first gap."""
+    position: dict[int, int] = {}
+    for at, index in enumerate(indexes):
+        if index in position:
             found.add(
                 "leaf_twice", place=f"leaf {index}", problem="two leaves claim this index; the first is used", advice=_RESTORE
             )
         else:
-            by_index[index] = digest
-    for here, belongs in zip(by_index, sorted(by_index), strict=True):
+            position[index] = at
+    for here, belongs in zip(position, sorted(position), strict=True):
         if here != belongs:
             found.add(
                 "leaf_reordered",
@@ -130,17 +130,17 @@ def _reordered(indexes: list[int], hashes: list[bytes], found: Collector) -> lis
                 problem=f"leaf {here} stands where leaf {belongs} belongs",
                 advice=_RESTORE,
             )
-    for first, last in _gaps(by_index):
+    for first, last in _gaps(position):
         found.add(
             "leaf_missing",
             place=f"leaf {first}" if first == last else f"leaves {first} to {last}",
             problem="missing from the log",
             advice=_RESTORE,
         )
-    whole: list[bytes] = []
-    while (digest_here := by_index.get(len(whole))) is not None:
-        whole.append(digest_here)
-    return whole
+    order: list[int] = []
+    while len(order) in position:
+        order.append(position[len(order)])
+    return order
 
 
 def _gaps(by_index: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -202,7 +202,13 @@ def _too_few(history: History, *, good: int, wrong: Sequence[Statement], beyond:
 
 
 def _segment(
-    hashes: list[bytes], ordered: Sequence[Statement], answers: Sequence[bool | None], found: Collector, *, silent: bool
+    hashes: list[bytes],
+    times: Sequence[float],
+    ordered: Sequence[Statement],
+    answers: Sequence[bool | None],
+    *,
+    found: Collector,
+    silent: bool,
 ) -> list[bytes] | None:
     """Name what is wrong between the last right root and the first wrong one; the mended hashes if that could be proven.
 
@@ -213,16 +219,16 @@ def _segment(
     if not wrong:
         return None
     first = wrong[0]
-    culprits = _exchanged(hashes, begin=good, statement=first) or _moved(hashes, begin=good, statement=first)
-    if culprits is not None:
-        belongs, stands, mended = culprits
+    mended = mend(hashes, times, begin=good, size=first.size, root=first.root)
+    if mended is not None:
+        belongs, stands = mended.belongs, mended.stands
         found.add(
             "leaf_reordered",
             place=f"leaves {belongs} and {stands}",
             problem=f"leaf {stands} belongs where leaf {belongs} stands: so ordered they have the root of the {first.place}",
             advice=_RESTORE,
         )
-        return mended
+        return mended.hashes
     if not silent:
         later = f", nor any of {len(wrong) - 1} later ones" if len(wrong) > 1 else ""
         found.add(
@@ -232,55 +238,3 @@ def _segment(
             advice=_RESTORE,
         )
     return None
-
-
-def _exchanged(hashes: list[bytes], *, begin: int, statement: Statement) -> tuple[int, int, list[bytes]] | None:
-    """The two leaves whose exchange restores the root, neighbours first, and all hashes with them exchanged."""
-    levels = Levels(hashes[: statement.size])
-    tries = 0
-    for distance in range(1, statement.size - begin):
-        for left in range(begin, statement.size - distance):
-            right = left + distance
-            if tries == MAX_TRIES:
-                return None
-            tries += 1
-            if _root_with(levels, {left: hashes[right], right: hashes[left]}) == statement.root:
-                mended = list(hashes)
-                mended[left], mended[right] = hashes[right], hashes[left]
-                return left, right, mended
-    return None
-
-
-def _moved(hashes: list[bytes], *, begin: int, statement: Statement) -> tuple[int, int, list[bytes]] | None:
-    """The leaf whose move restores the root: where it belongs, where it stands, and all hashes with it moved."""
-    segment = hashes[begin : statement.size]
-    if len(segment) > MAX_MOVED:
-        return None
-    before = CompactRange()
-    before.extend(hashes[:begin])
-    for stands in range(len(segment)):
-        others = segment[:stands] + segment[stands + 1 :]
-        for belongs in range(len(segment)):
-            tried = [*others[:belongs], segment[stands], *others[belongs:]]
-            tree = before.copy()
-            tree.extend(tried)
-            if tree.root() == statement.root:
-                return begin + belongs, begin + stands, [*hashes[:begin], *tried, *hashes[statement.size :]]
-    return None
-
-
-def _root_with(levels: Levels, changes: dict[int, bytes]) -> bytes:
-    """The root if some leaves had other hashes: only their paths are hashed again."""
-    width, level, root = levels.size, 0, b""
-    while width:
-        if width & 1:  # the last complete subtree of this level has no sibling: it is one of the peaks, smallest first
-            peak = changes.get(width - 1) or levels.read(level, width - 1)
-            root = node_hash(peak, root) if root else peak
-        above: dict[int, bytes] = {}
-        for index in changes:
-            left = index & ~1
-            if left + 1 < width and left >> 1 not in above:
-                pair = (changes.get(left) or levels.read(level, left), changes.get(left + 1) or levels.read(level, left + 1))
-                above[left >> 1] = node_hash(*pair)
-        changes, width, level = above, width >> 1, level + 1
-    return root
