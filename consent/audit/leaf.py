@@ -94,7 +94,7 @@ def decode(leaf: bytes) -> AuditEntry:
     """The entry these bytes are the only encoding of. Raises AuditError for every other byte string."""
     try:
         wire = _read(leaf)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         _unreadable("these bytes are no leaf of a kind this version knows")
     if wire.v != LEAF_VERSION:
         _unreadable("the leaf is of another version than this reader knows")

@@ -21,6 +21,7 @@ from consent.audit.findings import Collector
 from consent.audit.leaf import MAX_LEAF
 from consent.audit.note import MAX_NOTE
 
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 #: Bytes. Every byte of a leaf may be escaped as six characters.
 MAX_LINE: Final = 6 * max(MAX_LEAF, MAX_NOTE) + 1024
 _ASK_AGAIN: Final = "Ask for the export again; if it stands so in the database, restore the log from a backup and compare"
@@ -171,11 +172,12 @@ class Folder:
 
     def _manifest(self) -> Manifest | None:
         try:
-            manifest = msgspec.json.decode((self.path / export.MANIFEST).read_bytes(), type=Manifest)
+            with (self.path / export.MANIFEST).open("rb") as file:
+                manifest = msgspec.json.decode(file.read(MAX_LINE), type=Manifest)
         except OSError:
             self._missing(export.MANIFEST)
             return None
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _UNREADABLE:
             self._unreadable(export.MANIFEST, 1)
             return None
         if (manifest.format, manifest.version) != (export.FORMAT, export.VERSION):
@@ -191,7 +193,7 @@ class Folder:
     def _decoded(self, decode: Callable[[bytes], T], raw: bytes, name: str, number: int) -> T | None:
         try:
             return decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _UNREADABLE:
             self._unreadable(name, number)
             return None
 

@@ -130,6 +130,8 @@ GOOD = encode(replace(ENTRY, facts={"country": "RU", "fields": ["phone", "given_
         GOOD.replace(b"-01-15T", b"-02-30T"),
         GOOD.replace(b'"lead_id"', b'"delivery_id":null,"lead_id"'),
         GOOD[:-1],
+        GOOD.replace(b'"attempt":1', b'"attempt":' + b"[" * 60_000),
+        GOOD.replace(b'"v":1', b'"w":' + b"[" * 60_000),
         b"",
         b"null",
         b"[]",
