@@ -1,0 +1,231 @@
+"""One lead's walk as sentences. Refuses to say more than the leaves say: ids, words of code, field names, digests, moments.
+
+A trace stays readable after the person was erased, because no leaf ever said who it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from schemas.audit import AuditEntry, LeafValue
+from schemas.vocabulary import Event, Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One leaf of the walk. ``sealed`` says whether it stands under a signed checkpoint yet."""
+
+    index: int
+    at: datetime
+    event: Event
+    actor: str
+    sealed: bool
+    ru: str
+    en: str
+    delivery_id: str | None
+    facts: Mapping[str, LeafValue]
+
+    def sentence(self, language: Language) -> str:
+        """The step in one of the two languages."""
+        return self.ru if language is Language.RU else self.en
+
+
+class _Part(NamedTuple):
+    """A piece of a sentence, said only if the leaf holds ``fact`` (always, if that is empty)."""
+
+    fact: str
+    en: str
+    ru: str
+
+
+_TO: Final = _Part("destination", " to {destination}", " получателю {destination}")
+_AT: Final = _Part("destination", " (destination {destination})", " (получатель {destination})")
+_FOR: Final = _Part("purpose", " for the purpose {purpose}", " с целью {purpose}")
+_ATTEMPT: Final = _Part("attempt", ", attempt {attempt}", ", попытка {attempt}")
+_CODE: Final = _Part("code", ", code {code}", ", код {code}")
+_FIELD: Final = _Part("field", ", field {field}", ", поле {field}")
+_FIELDS: Final = _Part("fields", "; fields disclosed: {fields}", "; переданы поля: {fields}")
+_CREATED: Final = _Part("created", "; new there: {created}", "; создана новая запись: {created}")
+_SENT: Final = _Part("sent_sha256", "; digest of what was sent: {sent_sha256}", "; отпечаток переданного: {sent_sha256}")
+_POLICY: Final = _Part("policy_version", "; policy {policy_version}", "; политика {policy_version}")
+_REASON: Final = _Part("reason", ", reason: {reason}", ", причина: {reason}")
+_REASONS: Final = _Part("reasons", ": {reasons}", ": {reasons}")
+_FINDINGS: Final = _Part("findings", ": {findings}", ": {findings}")
+_AGAIN: Final = _Part("not_before", "; again not before {not_before}", "; повтор не ранее {not_before}")
+_PURPOSES: Final = _Part("purposes", "; purposes: {purposes}", "; цели: {purposes}")
+_SAME_AS: Final = _Part("duplicate_of", "; same as {duplicate_of}", "; повторяет {duplicate_of}")
+
+_SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
+    Event.SUBMISSION_RECEIVED: (
+        _Part("", "Received", "Получено"),
+        _Part("source", " from the source {source}", " из источника {source}"),
+    ),
+    Event.LEAD_ADMITTED: (
+        _Part("", "Admitted", "Допущено"),
+        _Part("consent_id", " under consent {consent_id}", " по согласию {consent_id}"),
+        _Part("notice_id", ", notice {notice_id}", ", уведомление {notice_id}"),
+        _Part("notice_version", " version {notice_version}", " версии {notice_version}"),
+        _Part("given_at", ", given {given_at}", ", дано {given_at}"),
+        _PURPOSES,
+        _Part("routes", "; may go to: {routes}", "; может быть передано: {routes}"),
+        _Part("fields", "; sealed fields: {fields}", "; запечатаны поля: {fields}"),
+        _POLICY,
+    ),
+    Event.SUBMISSION_QUARANTINED: (
+        _Part("", "Held back until a person mends it", "Отложено, пока человек не исправит"),
+        _FINDINGS,
+        _REASONS,
+        _POLICY,
+    ),
+    Event.SUBMISSION_REFUSED: (_Part("", "Refused", "Отклонено"), _FINDINGS, _REASONS, _SAME_AS, _POLICY),
+    Event.DELIVERY_ACCEPTED: (
+        _Part("", "Delivered", "Передано"),
+        _TO,
+        _Part("", " and accepted", " и принято"),
+        _FOR,
+        _ATTEMPT,
+        _CREATED,
+        _FIELDS,
+        _POLICY,
+        _SENT,
+    ),
+    Event.DELIVERY_REJECTED: (
+        _Part("", "Sent", "Отправлено"),
+        _TO,
+        _Part("", " and rejected", " и не принято"),
+        _FOR,
+        _ATTEMPT,
+        _CODE,
+        _FIELD,
+        _FIELDS,
+        _SENT,
+    ),
+    Event.DELIVERY_DEFERRED: (_Part("", "Put off", "Отправка отложена"), _AT, _ATTEMPT, _CODE, _AGAIN),
+    Event.DELIVERY_UNCERTAIN: (
+        _Part("", "Sent", "Отправлено"),
+        _TO,
+        _Part("", ", no answer came; it is read back before a repeat", ", ответа нет; перед повтором запись сверяется"),
+        _ATTEMPT,
+        _CODE,
+        _FIELDS,
+        _SENT,
+    ),
+    Event.DELIVERY_RESOLVED: (
+        _Part("", "The doubt about the delivery is resolved", "Сомнение в передаче снято"),
+        _AT,
+        _Part("outcome", ": {outcome}", ": {outcome}"),
+        _Part("resolved_by", ", by {resolved_by}", ", способ: {resolved_by}"),
+        _Part("doubles", ", records found there: {doubles}", ", найдено записей: {doubles}"),
+    ),
+    Event.DELIVERY_DEAD: (
+        _Part("", "Given up, waits for a person", "Отправка прекращена, ждёт человека"),
+        _AT,
+        _ATTEMPT,
+        _CODE,
+        _REASON,
+    ),
+    Event.DELIVERY_SUPPRESSED: (_Part("", "Not sent", "Не отправлено"), _TO, _FOR, _REASON, _REASONS, _POLICY),
+    Event.DELIVERY_REPLAYED: (_Part("", "Queued again", "Поставлено в очередь снова"), _AT, _REASON),
+    Event.CONSENT_WITHDRAWN: (
+        _Part("", "Consent withdrawn", "Согласие отозвано"),
+        _Part("consent_id", ": {consent_id}", ": {consent_id}"),
+        _PURPOSES,
+        _Part("channel", "; through {channel}", "; через {channel}"),
+        _Part("suppressed", "; deliveries stopped: {suppressed}", "; остановлено передач: {suppressed}"),
+    ),
+    Event.SUBJECT_ERASED: (
+        _Part("", "Erased: the key is destroyed, nobody", "Уничтожено: ключ разрушен, личность"),
+        _Part("", " can open this identity any more", " больше никто не раскроет"),
+        _REASON,
+        _Part("method", ", method: {method}", ", способ: {method}"),
+        _Part("categories", "; categories: {categories}", "; категории: {categories}"),
+    ),
+    Event.KEYS_REWRAPPED: (
+        _Part("", "Keys wrapped anew", "Ключи переупакованы"),
+        _Part("key_version", ", version {key_version}", ", версия {key_version}"),
+    ),
+    Event.RETENTION_APPLIED: (_Part("", "Retention applied", "Применён срок хранения"), _REASON, _PURPOSES),
+    Event.IDENTITY_OPENED: (
+        _Part("", "The identity was opened by {actor}", "Личность раскрыта: {actor}"),
+        _FOR,
+        _REASON,
+        _Part("fields", "; fields: {fields}", "; поля: {fields}"),
+    ),
+}
+
+#: Words of code in the reader's language; a word that is not here is said as it is.
+_RUSSIAN: Final[Mapping[str, str]] = {
+    "accepted": "принято",
+    "rejected": "не принято",
+    "deferred": "отложено",
+    "uncertain": "неизвестно",
+    "dead": "прекращено",
+    "suppressed": "остановлено",
+    "queued": "в очереди",
+    "unparsable": "не читается",
+    "invalid_field": "неверное поле",
+    "unknown_brand": "неизвестный бренд",
+    "unknown_topic": "неизвестная тема",
+    "unknown_notice": "неизвестное уведомление",
+    "unknown_purpose": "неизвестная цель",
+    "notice_text_mismatch": "текст уведомления не тот",
+    "consent_in_future": "согласие из будущего",
+    "consent_before_notice": "согласие раньше уведомления",
+    "no_way_to_reach": "нет способа связаться",
+    "no_consent": "нет согласия",
+    "consent_expired": "срок согласия истёк",
+    "notice_retired": "уведомление отменено",
+    "withdrawn": "согласие отозвано",
+    "country_not_served": "страна не обслуживается",
+    "no_destination": "некому передать",
+    "duplicate": "повтор",
+}
+#: Facts whose values are such words; an id or a name is never translated.
+_WORDS: Final = frozenset({"reason", "reasons", "findings", "outcome"})
+
+
+def trace(leaves: Iterable[tuple[int, AuditEntry]], *, sealed: int = 0) -> list[Step]:
+    """The steps of one lead, in the order of the log. ``sealed`` is the size of the latest signed checkpoint.
+
+    ``leaves`` are those that name the lead, its submission, its person or its deliveries, each with its index.
+    """
+    return [_step(index, entry, sealed=index < sealed) for index, entry in sorted(leaves, key=lambda leaf: leaf[0])]
+
+
+def _step(index: int, entry: AuditEntry, *, sealed: bool) -> Step:
+    parts = [part for part in _SENTENCES[entry.event] if not part.fact or part.fact in entry.facts]
+    english = {name: _english(value) for name, value in entry.facts.items()} | {"actor": entry.actor}
+    russian = {name: _russian(name, value) for name, value in entry.facts.items()} | {"actor": entry.actor}
+    return Step(
+        index=index,
+        at=entry.at,
+        event=entry.event,
+        actor=entry.actor,
+        sealed=sealed,
+        en="".join(part.en.format_map(english) for part in parts) + ".",
+        ru="".join(part.ru.format_map(russian) for part in parts) + ".",
+        delivery_id=entry.delivery_id,
+        facts=dict(entry.facts),
+    )
+
+
+def _english(value: LeafValue) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) or "none" if isinstance(value, list) else str(value)
+
+
+def _russian(name: str, value: LeafValue) -> str:
+    if isinstance(value, bool):
+        return "да" if value else "нет"
+    words = value if isinstance(value, list) else [str(value)]
+    return ", ".join(_in_russian(word) if name in _WORDS else word for word in words) or "нет"
+
+
+def _in_russian(word: str) -> str:
+    """``invalid_field:phone`` keeps the name of the field."""
+    code, colon, field = word.partition(":")
+    return _RUSSIAN.get(code, code) + (f": {field}" if colon else "")
