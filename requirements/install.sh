@@ -30,8 +30,10 @@ version() { "$1" -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null || ec
 
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input --no-cache-dir "$@"; }
 
-# uv does not read pip's configuration, so what decides where packages come from is handed on.
-from_pip() { pip config get "global.$1" 2>/dev/null || true; }
+# uv does not read pip's configuration, so what decides where packages come from is handed on: the value of one option.
+from_pip() {
+    pip config list 2>/dev/null | sed -n "s/^\(global\|install\)\.$1='\(.*\)'\$/\2/p" | sed 's/\\n/ /g' | tail -n 1
+}
 
 # The environment of the interpreter $1 gets exactly what the locks after it name.
 sync() {
@@ -39,11 +41,12 @@ sync() {
     shift
     index=${PIP_INDEX_URL:-$(from_pip index-url)}
     more=${PIP_EXTRA_INDEX_URL:-$(from_pip extra-index-url)}
+    certificates=${PIP_CERT:-$(from_pip cert)}
     if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
     if [ -n "$more" ]; then export UV_INDEX="${UV_INDEX:-$more}"; fi
-    certificates=${PIP_CERT:-$(from_pip cert)}
     if [ -n "$certificates" ]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"; fi
-    UV_PYTHON_DOWNLOADS=never "$venv/bin/uv" --quiet pip sync --python "$python" --require-hashes "$@"
+    # Any index may serve a file: the hash in the lock says whether it is the one we mean.
+    "$venv/bin/uv" --quiet --no-python-downloads pip sync --python "$python" --require-hashes --index-strategy unsafe-best-match "$@"
 }
 
 case $step in
@@ -68,7 +71,10 @@ product)
         pip --quiet install --require-hashes --no-deps --requirement requirements/leadgate.lock
     fi
     # setuptools stands in the environment already: nothing is downloaded to build ourselves.
-    pip --quiet install --no-deps --no-build-isolation --no-index --editable .
+    pip --quiet install --no-deps --no-build-isolation --no-index --editable . 2>"$venv/editable.log" || {
+        cat "$venv/editable.log" >&2
+        exit 1
+    }
     ;;
 peers)
     bench=$3
