@@ -13,7 +13,7 @@ UNREADABLE = "unreadable_code"
 
 
 def safe_code(word: Any, *, sent: bytes = b"") -> str | None:
-    """A vendor's error code as it may be stored. ``sent`` is the record as it went out: what repeats a value of it is no code."""
+    """A vendor's error code as it may be stored. ``sent`` is the record as it went out: what repeats its values is no code."""
     if word is None or word == "":
         return None
     text = str(word)

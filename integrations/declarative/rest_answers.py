@@ -193,5 +193,5 @@ def collect_found(results: Results, body: Any, asked: frozenset[str], found: dic
             raise TransientError("unreadable_lookup", "the look-up's answer names no key; the manifest may be wrong")
         if key in asked:
             before = found.get(key)
-            reference = safe_reference(results.reference(item))
+            reference = before.vendor_ref if before else safe_reference(results.reference(item))  # the oldest, as listed
             found[key] = Found(key=key, vendor_ref=reference, count=before.count + 1 if before else 1)
