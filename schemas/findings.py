@@ -16,21 +16,24 @@ from schemas.vocabulary import Reason
 
 _KEY = re.compile(r"[a-z][a-z_]{0,39}(?:[0-9]{1,3})?|[0-9]{1,3}")
 _HINTS = {hint.value: hint for hint in Hint}
+_ABOUT_KEYS = frozenset({Hint.UNKNOWN_KEY, Hint.NOT_A_TOPIC_FIELD})
 #: A document cannot make a verdict longer than this.
 MOST_FINDINGS = 50
 
 
 def findings_of(messages: Any) -> tuple[Finding, ...]:
-    """Turn marshmallow's nested messages into findings, in the order of the messages."""
-    found: list[Finding] = []
+    """Turn marshmallow's nested messages into findings, in the order of the schema; unknown keys last."""
+    known: list[Finding] = []
+    unknown: dict[str, Finding] = {}
     for path, message in _walk(messages, ()):
         hint = _HINTS.get(message, Hint.INVALID)
         finding = Finding(reason=REASONS.get(hint, Reason.INVALID_FIELD), field=_name(path), hint=hint.value)
-        if finding not in found:
-            found.append(finding)
-        if len(found) == MOST_FINDINGS:
-            break
-    return tuple(found)
+        if hint in _ABOUT_KEYS:
+            unknown[finding.field or ""] = finding
+        else:
+            known.append(finding)
+    # marshmallow goes through unknown keys as a set: without sorting, the same document would give another verdict each time.
+    return tuple([*known, *(unknown[name] for name in sorted(unknown))][:MOST_FINDINGS])
 
 
 def _walk(messages: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

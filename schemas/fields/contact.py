@@ -104,7 +104,7 @@ _PLAIN_EMAIL = re.compile(r"([a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@([a-z0-9.-]+)")
 def _accepted_domain(domain: str) -> bool:
     """Whether the library accepts an address at ``domain`` and leaves the domain as it is."""
     try:
-        return validate_email(f"a@{domain}", check_deliverability=False).normalized == f"a@{domain}"
+        return validate_email(f"a@{domain}", check_deliverability=False, strict=True).normalized == f"a@{domain}"
     except EmailNotValidError:
         return False
 
@@ -121,11 +121,11 @@ def read_email_by_library(value: str) -> str:
     """As ``read_email``, asking the library each time."""
     written = one_line(value, EMAIL_LIMIT)
     try:
-        address = validate_email(written, check_deliverability=False).normalized
+        address = validate_email(written, check_deliverability=False, strict=True).normalized
         # The part before the @ may be case-sensitive by RFC 5321, 2.4; no provider people use makes it so, and the
         # blind index must find the person however the address was typed.
         lowered = unicodedata.normalize("NFC", address.lower())
-        return validate_email(lowered, check_deliverability=False).normalized
+        return validate_email(lowered, check_deliverability=False, strict=True).normalized
     except EmailNotValidError:
         raise ValidationError(Hint.NOT_AN_EMAIL) from None
 

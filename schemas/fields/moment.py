@@ -32,6 +32,6 @@ class Moment(Checked[datetime]):
         if matched[1] is None:
             raise ValidationError(Hint.NO_TIME_ZONE)
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):  # 31 February; the year 1 east of Greenwich
             raise ValidationError(Hint.NOT_A_MOMENT) from None
