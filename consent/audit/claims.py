@@ -29,6 +29,7 @@ _STATE_AFTER: Final = {
     Event.DELIVERY_SUPPRESSED: Outcome.SUPPRESSED,
     Event.DELIVERY_REPLAYED: Outcome.QUEUED,
 }
+_STOPPED_BY_ERASURE: Final = frozenset({Outcome.QUEUED, Outcome.DEFERRED, Outcome.UNCERTAIN, Outcome.DEAD})
 _OUTCOMES: Final = frozenset(Outcome)
 _COMPARE: Final = "Keep the database as it is and compare this row with a backup"
 _WHO: Final = "Find out who wrote it: the program writes both in one transaction"
@@ -248,6 +249,8 @@ class Claims:
                 advice=_WHO,
             )
         logged = sent.state if sent is not None else Outcome.QUEUED
+        if line.state == Outcome.SUPPRESSED and logged in _STOPPED_BY_ERASURE and self._is_erased(line.lead_id):
+            return  # the erasing leaf says so for every delivery that still waited
         if line.state != logged and (line.state in FINAL_OUTCOMES or logged in FINAL_OUTCOMES):
             known = line.state if line.state in _OUTCOMES else MALFORMED
             self._add("delivery_state_differs", place, f"the database says {known}, the log says {logged}")
@@ -275,6 +278,10 @@ class Claims:
         return self._erasure(lead_id, admission) is not None or not self._retired.isdisjoint(
             {lead_id, admission.person_id or lead_id}
         )
+
+    def _is_erased(self, lead_id: str) -> bool:
+        admission = self._admitted.get(lead_id)
+        return admission is not None and self._erasure(lead_id, admission) is not None
 
     def _add(self, code: str, place: str, problem: str, *, advice: str = _COMPARE) -> None:
         self._found.add(code, place=place, problem=problem, advice=advice)

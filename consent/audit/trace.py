@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from consent.audit.leaf import decode
 from schemas.audit import AuditEntry, LeafValue
+from schemas.errors import AuditError
 from schemas.vocabulary import Event, Language
 
 
@@ -18,7 +20,7 @@ from schemas.vocabulary import Event, Language
 class Step:
     """One leaf of the walk. ``sealed`` says whether it stands under a signed checkpoint yet."""
 
-    index: int
+    index: int | None  # None while the leaf waits to be put in order
     at: datetime
     event: Event
     actor: str
@@ -187,15 +189,34 @@ _RUSSIAN: Final[Mapping[str, str]] = {
 _WORDS: Final = frozenset({"reason", "reasons", "findings", "outcome"})
 
 
-def trace(leaves: Iterable[tuple[int, AuditEntry]], *, sealed: int = 0) -> list[Step]:
+def trace(leaves: Iterable[tuple[int | None, AuditEntry]], *, sealed: int = 0) -> list[Step]:
     """The steps of one lead, in the order of the log. ``sealed`` is the size of the latest signed checkpoint.
 
-    ``leaves`` are those that name the lead, its submission, its person or its deliveries, each with its index.
+    ``leaves`` are those that name the lead, its submission, its person or its deliveries, each with its index; None is the
+    index of a leaf that waits to be put in order, and such leaves come last, as they are given.
     """
-    return [_step(index, entry, sealed=index < sealed) for index, entry in sorted(leaves, key=lambda leaf: leaf[0])]
+    ordered = sorted(leaves, key=lambda leaf: (leaf[0] is None, leaf[0] or 0))
+    return [_step(index, entry, sealed=index is not None and index < sealed) for index, entry in ordered]
 
 
-def _step(index: int, entry: AuditEntry, *, sealed: bool) -> Step:
+def render(leaves: Iterable[tuple[int | None, bytes]], *, language: Language) -> str:
+    """The walk as lines for a terminal. Raises AuditError, naming the leaf, if one cannot be read."""
+    lines = []
+    for step in trace((index, _decoded(index, leaf)) for index, leaf in leaves):
+        place = f"#{step.index}" if step.index is not None else "-"
+        lines.append(f"{place:>8}  {step.at:%Y-%m-%d %H:%M:%S.%f}Z  {step.sentence(language)}")
+    return "\n".join(lines)
+
+
+def _decoded(index: int | None, leaf: bytes) -> AuditEntry:
+    try:
+        return decode(leaf)
+    except AuditError as error:
+        place = "a pending leaf" if index is None else f"leaf {index}"
+        raise AuditError(error.code, f"{place}: {error.message}", field="leaf") from None
+
+
+def _step(index: int | None, entry: AuditEntry, *, sealed: bool) -> Step:
     parts = [part for part in _SENTENCES[entry.event] if not part.fact or part.fact in entry.facts]
     english = {name: _english(value) for name, value in entry.facts.items()} | {"actor": entry.actor}
     russian = {name: _russian(name, value) for name, value in entry.facts.items()} | {"actor": entry.actor}

@@ -10,8 +10,9 @@ import pytest
 
 from consent.audit import facts
 from consent.audit.leaf import encode
-from consent.audit.trace import _RUSSIAN, _SENTENCES, _in_russian, trace
+from consent.audit.trace import _RUSSIAN, _SENTENCES, _in_russian, render, trace
 from schemas.audit import AuditEntry, LeafValue
+from schemas.errors import AuditError
 from schemas.vocabulary import Event, Language, Outcome, Reason
 from tests.consent.audit.synthetic import digest, ident
 
@@ -40,7 +41,7 @@ WALK = [
     (9, entry(Event.DELIVERY_UNCERTAIN, 2, destination="center", attempt=1, code="timeout")),
     (12, entry(Event.DELIVERY_RESOLVED, 3, destination="center", outcome="accepted", resolved_by="lookup")),
     (20, entry(Event.DELIVERY_SUPPRESSED, 4, destination="crm", reason="withdrawn")),
-    (21, entry(Event.SUBJECT_ERASED, 5, reason="request")),
+    (21, entry(Event.SUBJECT_ERASED, 5)),
 ]
 
 
@@ -67,6 +68,18 @@ SAMPLE = {
     facts.COUNTRY.pattern: "RU",
     facts.MOMENT.pattern: "2026-01-15T09:30:00Z",
 }
+
+
+def test_a_walk_is_printed_with_what_waits_at_its_end() -> None:
+    rows: list[tuple[int | None, bytes]] = [(None, encode(WALK[5][1])), (4, encode(WALK[0][1]))]
+    lines = render(rows, language=Language.EN).splitlines()
+    assert lines == [
+        "      #4  2026-01-15 09:30:00.000000Z  Received from the source moderation-vk.",
+        "       -  2026-01-15 09:35:00.000000Z  Erased: the key is destroyed, nobody can open this identity any more.",
+    ]
+    assert "Получено из источника" in render(rows, language=Language.RU)
+    with pytest.raises(AuditError, match="leaf 7"):
+        render([(7, b"{}")], language=Language.EN)
 
 
 @pytest.mark.parametrize("event", Event)

@@ -361,6 +361,17 @@ def test_a_person_erased_once_may_come_back_and_an_erased_one_may_be_forgotten(t
     assert world.verify(tmp_path).findings == ()
 
 
+def test_an_erasure_speaks_for_the_deliveries_it_stops_but_not_for_those_that_were_accepted(tmp_path: Path) -> None:
+    world = busy_world()
+    world.admit(40)
+    world.deliver(40, Event.DELIVERY_DEAD)
+    world.erase(40)
+    world.deliveries[ident(5, 40)] = replace(world.deliveries[ident(5, 40)], state="suppressed")
+    assert world.verify(tmp_path / "stopped").ok
+    world.deliveries[ident(5, 4)] = replace(world.deliveries[ident(5, 4)], state="suppressed")
+    assert codes(world.verify(tmp_path / "accepted")) == {"delivery_state_differs"}
+
+
 def test_retention_may_remove_and_a_new_seal_may_replace(tmp_path: Path) -> None:
     world = busy_world()
     world.log(Event.RETENTION_APPLIED, {"reason": "expired"}, lead_id=ident(1, 6))
