@@ -15,6 +15,7 @@ What becomes of one batch, in the order of the code:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
@@ -115,7 +116,7 @@ class SoapDestination(Destination):
         keys = list(records)
         written, misfits = operation.batch.prepare(list(records.values()))
         receipts = [self._misfit(keys[index], misfit) for index, misfit in misfits.items()]
-        sent = {key: records[key] for index, key in enumerate(keys) if index not in misfits}
+        sent = {key: _encode(records[key]) for index, key in enumerate(keys) if index not in misfits}
         if sent:
             reply = self._service.call(operation.name, operation.arguments, intent=Intent.WRITE, records=written)
             receipts += self._refused(reply, sent) if isinstance(reply, Fault) else self._read(operation, reply, sent)
@@ -125,7 +126,7 @@ class SoapDestination(Destination):
         field = self.plan.mapper.our_name(misfit.element)
         return DeliveryReceipt(key=key, outcome=Outcome.REJECTED, code=misfit.code, field=field)
 
-    def _read(self, operation: Operation, answer: Answer, sent: Mapping[str, Any]) -> list[DeliveryReceipt]:
+    def _read(self, operation: Operation, answer: Answer, sent: Mapping[str, bytes]) -> list[DeliveryReceipt]:
         """One receipt a result. A key we did not send is no result of ours; the base class names what is missing."""
         receipts: dict[str, DeliveryReceipt] = {}
         for result in elements_at(answer.element, operation.results.at):
@@ -138,26 +139,25 @@ class SoapDestination(Destination):
             receipts[key] = doubled if key in receipts else self._receipt(operation, words, key, sent[key])
         return list(receipts.values())
 
-    def _receipt(self, operation: Operation, words: Mapping[str, str], key: str, record: Any) -> DeliveryReceipt:
+    def _receipt(self, operation: Operation, words: Mapping[str, str], key: str, record: bytes) -> DeliveryReceipt:
         at = operation.results
         meaning = operation.outcomes.get(words.get(at.status, ""))
-        values = list(_values(record))
-        code = safe_code(words.get(at.code), sent=values)
+        code = safe_code(words.get(at.code), sent=record)
         if meaning is RecordMeaning.REJECTED and code is not None:
             meaning = self.plan.codes.get(code, meaning)
         return DeliveryReceipt(
             key=key,
             outcome=Outcome.UNCERTAIN if meaning is None else _OUTCOMES[meaning],
-            vendor_ref=safe_reference(words.get(at.reference), sent=values),
+            vendor_ref=safe_reference(words.get(at.reference), sent=record),
             code="unknown_status" if meaning is None else code,
             field=self.plan.mapper.our_name(words.get(at.field)),
             created=None if meaning is None else _CREATED.get(meaning),
-            sent_sha256=sha256(_encode(record)).hexdigest() if isinstance(record, dict) else None,
+            sent_sha256=sha256(record).hexdigest(),
         )
 
     # -- faults ---------------------------------------------------------------------------------------------------------
 
-    def _refused(self, fault: Fault, sent: Mapping[str, Any]) -> list[DeliveryReceipt]:
+    def _refused(self, fault: Fault, sent: Mapping[str, bytes]) -> list[DeliveryReceipt]:
         """A typed refusal that blames one record rejects it and defers the others. Every other fault is an error."""
         meaning = self.plan.faults.get(fault.name or "")
         if meaning is None or meaning.means is not FaultMeaning.REFUSED:
@@ -168,7 +168,7 @@ class SoapDestination(Destination):
             blamed = next(iter(sent))
         if blamed is None and field is None and text_at(fault.detail, meaning.field):
             raise TerminalError("request_refused", "the destination refuses the request, not a record: check the options")
-        code = safe_code(text_at(fault.detail, meaning.code), sent=list(_values(sent.get(blamed or "")))) or "refused"
+        code = safe_code(text_at(fault.detail, meaning.code), sent=sent.get(blamed or "", b"")) or "refused"
         return [
             DeliveryReceipt(key=key, outcome=Outcome.REJECTED, code=code, field=field)
             if key == blamed
@@ -204,20 +204,12 @@ def _collect_found(operation: Operation, answer: Answer, asked: frozenset[str], 
         if key is None:
             raise TransientError("unreadable_lookup", "the look-up's answer names no key; the manifest may be wrong")
         if key in asked:
-            before = found.get(key)
-            reference = safe_reference(words.get(at.reference))
-            found[key] = Found(key=key, vendor_ref=reference, count=before.count + 1 if before else 1)
+            # Of doubles the first reference is kept: it is the record our first attempt made.
+            first = found.get(key) or Found(key=key, vendor_ref=safe_reference(words.get(at.reference)), count=0)
+            found[key] = replace(first, count=first.count + 1)
 
 
 _encode = msgspec.json.Encoder().encode
-
-
-def _values(record: Any) -> list[Any]:
-    if isinstance(record, Mapping):
-        return [leaf for value in record.values() for leaf in _values(value)]
-    if isinstance(record, list):
-        return [leaf for value in record for leaf in _values(value)]
-    return [record]
 
 
 def _words(result: etree._Element) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -27,6 +26,8 @@ from schemas.vocabulary import Outcome
 
 #: The vendor's limit of one collections call, by record id as by external id.
 MAX_RECORDS: Final = 200
+
+_encode = msgspec.json.Encoder().encode
 
 
 class SalesforceDestination(Destination):
@@ -67,26 +68,24 @@ class SalesforceDestination(Destination):
     # -- write --------------------------------------------------------------------------------------------------------------
 
     def _deliver(self, batch: Sequence[Disclosure]) -> Sequence[DeliveryReceipt]:
-        attributes = {"type": self._table}
+        """Each record is written once: the bytes that are hashed for the receipt are the bytes that go out."""
         apply, external_id = self._mapper.apply, self._external_id
-        records = [apply(item.key, item.fields.reveal()) | {external_id: item.key} for item in batch]
-        digests = [sha256(msgspec.json.encode(record)).hexdigest() for record in records]
+        attributes = {"attributes": {"type": self._table}}
+        written = [_encode(attributes | apply(one.key, one.fields.reveal()) | {external_id: one.key}) for one in batch]
         rows = self._org.write(
             "PATCH",
             f"composite/sobjects/{self._table}/{external_id}",
-            {"allOrNone": False, "records": [{"attributes": attributes} | record for record in records]},
+            {"allOrNone": False, "records": [msgspec.Raw(record) for record in written]},
         )
         return [
-            row_receipt(
-                row,
-                key=item.key,
-                our_name=self._mapper.our_name,
-                external_id=external_id,
-                deferred=self._deferred,
-                digest=digest,
-            )
-            for row, item, digest in zip(self._matched(rows, len(batch)), batch, digests, strict=True)
+            self._receipt(row, one.key, record)
+            for row, one, record in zip(self._matched(rows, len(batch)), batch, written, strict=True)
         ]
+
+    def _receipt(self, row: Any, key: str, sent: bytes = b"") -> DeliveryReceipt:
+        return row_receipt(
+            row, key=key, our_name=self._mapper.our_name, external_id=self._external_id, deferred=self._deferred, sent=sent
+        )
 
     def _matched(self, rows: Any, count: int) -> list[Any]:
         """Answers carry no key, only their place: one row too few and nobody can say whose is missing."""
@@ -121,9 +120,7 @@ class SalesforceDestination(Destination):
             records = [{"attributes": {"type": self._table}, "id": record_id, **self._marks} for _, record_id in part]
             rows = self._org.write("PATCH", "composite/sobjects", {"allOrNone": False, "records": records})
             for (key, record_id), row in zip(part, self._matched(rows, len(part)), strict=True):
-                receipt = row_receipt(
-                    row, key=key, our_name=self._mapper.our_name, external_id=self._external_id, deferred=self._deferred
-                )
+                receipt = self._receipt(row, key)
                 receipt = replace(receipt, vendor_ref=record_id, created=None)
                 if key not in receipts or receipt.outcome is not Outcome.ACCEPTED:
                     receipts[key] = receipt  # of doubles the worst counts

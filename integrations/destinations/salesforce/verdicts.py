@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from hashlib import sha256
+from typing import Any
 
+from integrations.contract.vendor_words import UNREADABLE, safe_code, safe_reference
 from schemas.delivery import DeliveryReceipt
 from schemas.vocabulary import Outcome
-
-_CODE_LENGTH: Final = 64
-_CODE_SIGNS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
 def row_receipt(
@@ -19,15 +18,16 @@ def row_receipt(
     our_name: Callable[[str | None], str | None],
     external_id: str,
     deferred: frozenset[str],
-    digest: str | None = None,
+    sent: bytes = b"",
 ) -> DeliveryReceipt:
     """The receipt of one row: ``{id, success, created, errors: [{statusCode, message, fields}]}``."""
+    digest = sha256(sent).hexdigest() if sent else None
     if isinstance(row, Mapping) and row.get("success") is True:
         created = row.get("created")
         return DeliveryReceipt(
             key=key,
             outcome=Outcome.ACCEPTED,
-            vendor_ref=str(row["id"]) if row.get("id") else None,
+            vendor_ref=safe_reference(row.get("id"), sent=sent),
             created=created if isinstance(created, bool) else None,
             sent_sha256=digest,
         )
@@ -37,7 +37,7 @@ def row_receipt(
         return DeliveryReceipt(key=key, outcome=Outcome.UNCERTAIN, code="row_without_verdict", sent_sha256=digest)
     fields = first.get("fields")
     blamed = [str(name) for name in fields] if isinstance(fields, list) else []
-    code = _code(first.get("statusCode"))
+    code = safe_code(first.get("statusCode"), sent=sent) or UNREADABLE
     # Two upserts of one new key at the same moment: the loser is told DUPLICATE_VALUE on the external id, and its repetition
     # will find the winner's record.
     raced = code == "DUPLICATE_VALUE" and external_id in blamed
@@ -48,8 +48,3 @@ def row_receipt(
         field=next((name for name in map(our_name, blamed) if name), None),
         sent_sha256=digest,
     )
-
-
-def _code(value: Any) -> str:
-    readable = isinstance(value, str) and 0 < len(value) <= _CODE_LENGTH and _CODE_SIGNS.issuperset(value)
-    return value if readable else "unreadable_code"
