@@ -213,11 +213,11 @@ def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[byte
 
 def verify_consistency(*, size1: int, root1: bytes, size2: int, root2: bytes, proof: Sequence[bytes]) -> bool:
     """Whether the log of ``size2`` begins with the log of ``size1`` (RFC 9162, 2.1.4.2). ``size1 = 0`` is refused."""
-    if not 0 < size1 <= size2 <= MAX_SIZE or not _hashes((root1, root2)) or not _hashes(proof):
+    if not 0 < size1 <= size2 <= MAX_SIZE:
         return False
     if size1 == size2:
         return not proof and root1 == root2
-    if not proof:
+    if not proof or not _hashes((root1, root2)) or not _hashes(proof):
         return False
     path = [root1, *proof] if size1 & (size1 - 1) == 0 else list(proof)
     fn, sn = size1 - 1, size2 - 1
