@@ -50,10 +50,10 @@ test: $(READY) ## Run all tests: first the quick ones, then those that start Pos
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and who imports whom. Needs no network and starts nothing.
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/python -m mypy
-	$(BIN)/lint-imports
+	@status=0; \
+	for check in "ruff check ." "ruff format --check ." "python -m mypy" "lint-imports"; do \
+	    echo "== $$check"; $(BIN)/$$check || status=1; \
+	done; exit $$status
 
 .PHONY: sandbox
 sandbox: $(READY) ## Start the simulated call centers and CRMs, with their failure knobs.
@@ -77,17 +77,12 @@ soak: $(READY) ## Run Airflow for an hour on its embedded Postgres; print runs, 
 
 .PHONY: lock
 lock: $(TOOLS) ## Write requirements/*.lock anew from pyproject.toml, keeping versions (UPGRADE=1: take newer ones).
-	$(LOCK) --group bootstrap --output-file requirements/bootstrap.lock
-	$(LOCK) pyproject.toml --all-extras --output-file requirements/leadgate.lock
-	$(LOCK) --group bench --constraints requirements/bootstrap.lock --output-file requirements/bench.lock
+	$(INSTALL) lock $(VENV) $(if $(UPGRADE),--upgrade)
 
 .PHONY: clean
 clean: ## Remove what can be made again: environments and caches. Never .leadgate or .airflow: keys and the ledger live there.
 	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-# One file for Python 3.11 to 3.13 on every platform; it names hashes and no address.
-LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 $(TOOLS): requirements/bootstrap.lock requirements/install.sh
 	@$(INSTALL) tools $(VENV) "$(PYTHON)"

@@ -5,6 +5,7 @@
 #   install.sh tools VENV [PYTHON]   the environment, with pip, setuptools and uv from bootstrap.lock
 #   install.sh product VENV          everything Leadgate and its tests import, and Leadgate itself, editable
 #   install.sh peers VENV BENCH_VENV what the benchmarks compare with, in an environment of its own
+#   install.sh lock VENV [OPTION...] the locks themselves, from pyproject.toml; --upgrade takes newer versions
 set -eu
 umask 022
 step=$1
@@ -35,18 +36,27 @@ from_pip() {
     pip config list 2>/dev/null | sed -n "s/^\(global\|install\)\.$1='\(.*\)'\$/\2/p" | sed 's/\\n/ /g' | tail -n 1
 }
 
-# The environment of the interpreter $1 gets exactly what the locks after it name.
-sync() {
-    python=$1
-    shift
+uv() {
     index=${PIP_INDEX_URL:-$(from_pip index-url)}
     more=${PIP_EXTRA_INDEX_URL:-$(from_pip extra-index-url)}
     certificates=${PIP_CERT:-$(from_pip cert)}
     if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
     if [ -n "$more" ]; then export UV_INDEX="${UV_INDEX:-$more}"; fi
     if [ -n "$certificates" ]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"; fi
+    "$venv/bin/uv" --quiet --no-python-downloads pip "$@"
+}
+
+# The environment of the interpreter $1 gets exactly what the locks after it name.
+sync() {
+    python=$1
+    shift
     # Any index may serve a file: the hash in the lock says whether it is the one we mean.
-    "$venv/bin/uv" --quiet --no-python-downloads pip sync --python "$python" --require-hashes --index-strategy unsafe-best-match "$@"
+    uv sync --python "$python" --require-hashes --index-strategy unsafe-best-match "$@"
+}
+
+# One file for Python 3.11 to 3.13 on every platform; it names hashes and no address. Versions it has already are kept.
+lock() {
+    uv compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate "$@" >/dev/null
 }
 
 case $step in
@@ -83,5 +93,11 @@ peers)
         "$venv/bin/python" -m venv --clear --without-pip "$bench"
     fi
     sync "$bench/bin/python" requirements/bench.lock
+    ;;
+lock)
+    shift 2
+    lock "$@" --group bootstrap --output-file requirements/bootstrap.lock
+    lock "$@" pyproject.toml --all-extras --output-file requirements/leadgate.lock
+    lock "$@" --group bench --constraints requirements/bootstrap.lock --output-file requirements/bench.lock
     ;;
 esac
