@@ -12,7 +12,7 @@ from schemas.vocabulary import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One lead for one destination. ``attempt`` counts sends that began; ``not_before`` is UTC."""
+    """One lead for one destination. ``attempt`` counts sends that began; ``not_before`` is UTC, None once final."""
 
     delivery_id: str
     lead_id: str
@@ -20,7 +20,7 @@ class Delivery:
     purpose: str
     state: Outcome
     attempt: int
-    not_before: datetime
+    not_before: datetime | None
     vendor_ref: str | None = None
     reason: str | None = None
 

@@ -31,7 +31,7 @@ class Question(StrEnum):
 STATEMENTS = {
     Question.INBOX: "select 1 from submission where state = 'received' limit 1",
     Question.OUTBOX: (
-        "select 1 from delivery d where ("
+        "select 1 from delivery d where d.not_before is not null and ("
         "(d.state in ('queued', 'deferred', 'uncertain') and d.not_before <= :now)"
         " or (d.state = 'claimed' and d.lease_until <= :now))"
         " and not exists (select 1 from destination_state s where s.destination = d.destination and s.open_until > :now)"

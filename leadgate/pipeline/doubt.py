@@ -96,8 +96,9 @@ class Doubts:
             else:
                 state, code, ref, doubles = Outcome.DEAD, "in_doubt", None, 0
                 dead += 1
-            decided = to_micros(now) if state is not Outcome.QUEUED else None
-            rows.append((one.delivery_id, state.value, code, ref, None, to_micros(now), decided, one.attempt))
+            moment = to_micros(now)
+            due, decided = (moment, None) if state is Outcome.QUEUED else (None, moment)
+            rows.append((one.delivery_id, state.value, code, ref, None, due, decided, one.attempt))
             facts = {"destination": self._destination, "outcome": state.value, "resolved_by": code, "count": doubles}
             recorder.note(Event.DELIVERY_RESOLVED, delivery_id=one.delivery_id, lead_id=one.lead_id, facts=facts)
         with self._ledger.transaction() as tx:

@@ -40,7 +40,7 @@ class Outcomes:
         self._destination = destination
         self._rules = rules
         self._now = now
-        self.rows: list[tuple[str, str, str | None, str | None, str | None, int, int | None, int]] = []
+        self.rows: list[tuple[str, str, str | None, str | None, str | None, int | None, int | None, int]] = []
         self.notes: list[tuple[str, Callable[[Recorder], None]]] = []
 
     def refuse(self, one: Claimed, reason: str) -> None:
@@ -103,7 +103,7 @@ class Outcomes:
         fields: Sequence[str] = (),
     ) -> None:
         now = self._now()
-        due = to_micros(now + later) if later is not None else to_micros(now)
+        due = to_micros(now + later) if later is not None else None
         decided = to_micros(now) if later is None else None
         vendor_ref = receipt.vendor_ref[:_REF_LENGTH] if receipt and receipt.vendor_ref else None
         reason = reason[:_REASON_LENGTH] if reason else None

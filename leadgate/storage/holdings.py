@@ -69,7 +69,9 @@ def _terms(
     }
     terms: dict[str, tuple[PurposeTerm, ...]] = {}
     for consent_id, person_id, brand, purposes, given in tx.rows_in(
-        "select consent_id, person_id, brand, purposes, given_at from consent_record where person_id in :values", ids
+        "select c.consent_id, c.person_id, c.brand, c.purposes, c.given_at from lead l"
+        " join consent_record c on c.consent_id = l.consent_id where l.person_id in :values",
+        ids,
     ):
         given_at = from_micros(given)
         made = []

@@ -54,7 +54,11 @@ def add(tx: Transaction, leads: Sequence[tuple[Any, ...]], consents: Sequence[tu
 def consents_of(tx: Transaction, person_id: str) -> tuple[list[ConsentRecord], dict[str, str]]:
     """Every consent record of a person, with what was taken back since, and which lead stands on which."""
     taken = tx.rows("select purpose, withdrawn_at from withdrawal where person_id = :person", person=person_id)
-    rows = tx.rows(f"select {', '.join(CONSENT_COLUMNS)} from consent_record where person_id = :person", person=person_id)
+    rows = tx.rows(
+        f"select c.{', c.'.join(CONSENT_COLUMNS)} from lead l join consent_record c on c.consent_id = l.consent_id"
+        " where l.person_id = :person",
+        person=person_id,
+    )
     consent_of = dict(tuple(row) for row in tx.rows("select lead_id, consent_id from lead where person_id = :p", p=person_id))
     return [consent_of_row(tuple(row), taken) for row in rows], consent_of
 

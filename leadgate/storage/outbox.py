@@ -155,7 +155,7 @@ def expire_leases(tx: Transaction, *, destination: str, now: int, look_at: int) 
     rows = tx.rows(
         "update delivery set state = 'uncertain', reason = 'lease_expired', not_before = :look_at, lease_until = null"
         " where delivery_id in (select delivery_id from delivery where destination = :destination and state = 'claimed'"
-        " and lease_until <= :now" + _skip(tx) + ") returning delivery_id, lead_id, key, attempt",
+        " and not_before is not null and lease_until <= :now" + _skip(tx) + ") returning delivery_id, lead_id, key, attempt",
         destination=destination,
         now=now,
         look_at=look_at,
@@ -182,8 +182,9 @@ def claim_doubtful(tx: Transaction, *, destination: str, worker: str, limit: int
 def of_person(tx: Transaction, person_id: str) -> list[Delivery]:
     """Every delivery of a person."""
     rows = tx.rows(
-        "select delivery_id, lead_id, destination, purpose, state, attempt, not_before, vendor_ref, reason from delivery"
-        " where person_id = :person order by delivery_id" + (" for update" if tx.postgres else ""),
+        "select d.delivery_id, d.lead_id, d.destination, d.purpose, d.state, d.attempt, d.not_before, d.vendor_ref, d.reason"
+        " from lead l join delivery d on d.lead_id = l.lead_id where l.person_id = :person order by d.delivery_id"
+        + (" for update of d" if tx.postgres else ""),
         person=person_id,
     )
     return [
@@ -194,7 +195,7 @@ def of_person(tx: Transaction, person_id: str) -> list[Delivery]:
             purpose=row[3],
             state=Outcome(row[4]),
             attempt=row[5],
-            not_before=from_micros(row[6]),
+            not_before=from_micros(row[6]) if row[6] is not None else None,
             vendor_ref=row[7],
             reason=row[8],
         )
@@ -204,8 +205,9 @@ def of_person(tx: Transaction, person_id: str) -> list[Delivery]:
 
 def suppress(tx: Transaction, delivery_ids: Sequence[str], *, reason: str, now: int) -> None:
     """Stop deliveries that wait; the caller holds their rows."""
-    columns = {"state": "text", "reason": "text", "decided_at": "bigint"}
-    tx.update("delivery", "delivery_id", columns, [(each, Outcome.SUPPRESSED.value, reason, now) for each in delivery_ids])
+    columns = {"state": "text", "reason": "text", "decided_at": "bigint", "not_before": "bigint"}
+    rows = [(each, Outcome.SUPPRESSED.value, reason, now, None) for each in delivery_ids]
+    tx.update("delivery", "delivery_id", columns, rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +248,7 @@ def due_counts(tx: Transaction, now: int) -> list[tuple[str, str, str, str, int,
     """(destination, brand, purpose, state, how many, how many of them due) of everything that is not final."""
     rows = tx.rows(
         "select d.destination, l.brand, d.purpose, d.state, count(*), sum(case when d.not_before <= :now then 1 else 0 end)"
-        " from delivery d join lead l on l.lead_id = d.lead_id where d.state in ('queued', 'deferred', 'claimed', 'uncertain')"
+        " from delivery d join lead l on l.lead_id = d.lead_id where d.not_before is not null"
         " group by 1, 2, 3, 4 order by 1, 2, 3, 4",
         now=now,
     )

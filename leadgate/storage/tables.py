@@ -58,7 +58,7 @@ submission = Table(
     UniqueConstraint("source", "event_id", name="submission_once"),
 )
 _index("submission_waiting", submission.c.submission_id, only="state = 'received'")
-_index("submission_person", submission.c.person_id, only="person_id is not null")
+_index("submission_person", submission.c.person_id, only="person_id is not null and sealed is not null")
 
 person = Table(
     "person",
@@ -122,7 +122,6 @@ consent_record = Table(
     Column("recorded_at", Micros, nullable=False),
     Column("schema_version", String(8), nullable=False),
 )
-Index("consent_person", consent_record.c.person_id)
 
 #: One row for each purpose a person took back; the gate reads it at admission and again at sending.
 withdrawal = Table(
@@ -147,7 +146,7 @@ delivery = Table(
     Column("state", Word, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("created_at", Micros, nullable=False),
-    Column("not_before", Micros, nullable=False),
+    Column("not_before", Micros),  # null once the outcome is final
     Column("lease_until", Micros),
     Column("worker", Word),
     Column("decided_at", Micros),
@@ -155,14 +154,10 @@ delivery = Table(
     Column("reason", Word),
     Column("sent_sha256", String(64)),
     UniqueConstraint("lead_id", "destination", name="delivery_once"),
+    postgresql_with={"fillfactor": 70},
 )
-_index(
-    "delivery_due",
-    delivery.c.destination,
-    delivery.c.not_before,
-    only="state in ('queued', 'deferred', 'claimed', 'uncertain')",
-)
-Index("delivery_person", delivery.c.person_id)
+# Claiming changes none of these columns, so that Postgres can update the row in place (heap-only tuple).
+_index("delivery_due", delivery.c.destination, delivery.c.not_before, only="not_before is not null")
 
 #: Leaves that are committed with their state but not yet ordered; the integrator moves them to ``audit_leaf``.
 audit_pending = Table(

@@ -67,7 +67,6 @@ def upgrade() -> None:
         sa.Column("schema_version", sa.String(length=8), nullable=False),
         sa.PrimaryKeyConstraint("consent_id"),
     )
-    op.create_index("consent_person", "consent_record", ["person_id"], unique=False)
     op.create_table(
         "delivery",
         sa.Column("delivery_id", sa.String(length=36), nullable=False),
@@ -79,7 +78,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=64), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("not_before", sa.BigInteger(), nullable=False),
+        sa.Column("not_before", sa.BigInteger(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("worker", sa.String(length=64), nullable=True),
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
@@ -88,16 +87,16 @@ def upgrade() -> None:
         sa.Column("sent_sha256", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("delivery_id"),
         sa.UniqueConstraint("lead_id", "destination", name="delivery_once"),
+        postgresql_with={"fillfactor": 70},
     )
     op.create_index(
         "delivery_due",
         "delivery",
         ["destination", "not_before"],
         unique=False,
-        sqlite_where=sa.text("state in ('queued', 'deferred', 'claimed', 'uncertain')"),
-        postgresql_where=sa.text("state in ('queued', 'deferred', 'claimed', 'uncertain')"),
+        sqlite_where=sa.text("not_before is not null"),
+        postgresql_where=sa.text("not_before is not null"),
     )
-    op.create_index("delivery_person", "delivery", ["person_id"], unique=False)
     op.create_table(
         "destination_state",
         sa.Column("destination", sa.String(length=64), nullable=False),
@@ -174,8 +173,8 @@ def upgrade() -> None:
         "submission",
         ["person_id"],
         unique=False,
-        sqlite_where=sa.text("person_id is not null"),
-        postgresql_where=sa.text("person_id is not null"),
+        sqlite_where=sa.text("person_id is not null and sealed is not null"),
+        postgresql_where=sa.text("person_id is not null and sealed is not null"),
     )
     op.create_index(
         "submission_waiting",
