@@ -13,7 +13,7 @@ import yaml
 
 from leadgate.settings.problems import Problems
 
-#: Bytes; a configuration larger than this is a mistake (and YAML aliases can blow up a small one, so they are refused too).
+#: Bytes; a configuration larger than this is a mistake.
 _LARGEST: Final = 4 * 1024 * 1024
 
 _SECRET_KEY: Final = re.compile(
@@ -25,8 +25,19 @@ _SECRET_VALUE: Final = re.compile(
 )
 
 
+class _RefusedError(yaml.MarkedYAMLError):
+    """Valid YAML that is not read here; its words are ours."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader with the booleans of YAML 1.2 and without timestamps."""
+    """YAML's safe loader with the booleans of YAML 1.2, without timestamps and without aliases."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse aliases: a dozen of them nested make a document nobody can walk to its end."""
+        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+            mark = self.peek_event().start_mark
+            raise _RefusedError(problem="an alias is not read here; write the value out", problem_mark=mark)
+        return super().compose_node(parent, index)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -36,18 +47,14 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 
 
-class _TwiceError(yaml.MarkedYAMLError):
-    """A key stands twice."""
-
-
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
-            raise _TwiceError(problem="a key must be text; put it in quotes", problem_mark=key_node.start_mark)
+            raise _RefusedError(problem="a key must be text; put it in quotes", problem_mark=key_node.start_mark)
         if key in seen:
-            raise _TwiceError(problem="a key stands twice in one mapping", problem_mark=key_node.start_mark)
+            raise _RefusedError(problem="a key stands twice in one mapping", problem_mark=key_node.start_mark)
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -74,7 +81,7 @@ def read_document(path: Path, problems: Problems) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        ours = isinstance(error, _TwiceError)
+        ours = isinstance(error, _RefusedError)
         # PyYAML's own words may quote the line; only ours are repeated.
         problems.add("", line + (str(error.problem) if ours else "this is not valid YAML"))
     except yaml.YAMLError:
