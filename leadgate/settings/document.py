@@ -34,8 +34,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuse aliases: a dozen of them nested make a document nobody can walk to its end."""
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
-            mark = self.peek_event().start_mark
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise _RefusedError(problem="an alias is not read here; write the value out", problem_mark=mark)
         return super().compose_node(parent, index)
 

@@ -34,7 +34,7 @@ def house(tmp_path: Path) -> Path:
 class _Plain(yaml.SafeDumper):
     """Writes a value that stands twice out twice."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's hook
         return True
 
 
