@@ -226,9 +226,22 @@ class GuardedSession(requests.Session):
         if failure is not None:
             response.raw.close()
             raise failure
+        if not body and _ends_anywhere(response):
+            response.raw.close()
+            raise unanswered(intent, "connection_lost", "the answer may have been cut: nothing says where it ends")
         response.raw.release_conn()
         response._content = bytes(body)  # noqa: SLF001 - requests offers no bounded read
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+
+def _ends_anywhere(response: requests.Response) -> bool:
+    """Whether only the end of the connection ends this answer (RFC 9112 6.3): then no body and a lost body look the same.
+
+    A header block that was cut looks so too, and http.client takes it for a whole one.
+    """
+    bodiless = response.status_code in (requests.codes.no_content, requests.codes.not_modified)
+    framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    return not framed and not bodiless and response.request.method != "HEAD"
 
 
 def open_session(endpoint: Endpoint, limits: Limits, *, headers: Mapping[str, str] | None = None) -> GuardedSession:
