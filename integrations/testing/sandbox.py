@@ -4,7 +4,7 @@ only, and refuses a name no simulator has.
 ::
 
     with Sandbox([Stand(simulator="json_crm", connection="leadgate_lada_crm")]) as sandbox:
-        sandbox.environment()   # {"AIRFLOW_CONN_LEADGATE_LADA_CRM": '{"conn_type": ..., "host": "http://127.0.0.1:40213", ...}'}
+        sandbox.environment()   # {"AIRFLOW_CONN_LEADGATE_LADA_CRM": '{"conn_type": ..., "host": "http://...", ...}'}
 
 or ``python -m integrations.testing.sandbox json_crm soap_call_center:8800``. Each stand has a service address and a control
 address (``server`` lists what it answers); the world of one is seen at ``GET {service}/_control/records``.
