@@ -5,6 +5,7 @@ the last one win in silence), and everything ``ManifestSchema`` refuses.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def load_manifest(folder: Path, *, name: str | None = None) -> Manifest:
     manifest = build_manifest(read_yaml(folder / MANIFEST_FILE, shown=shown), shown=shown)
     if manifest.name != expected:
         raise ConfigurationError("bad_manifest", f"must be {expected!r}: where it stands names it", field=f"{shown}: name")
-    return manifest
+    return replace(manifest, folder=folder)
 
 
 def build_manifest(data: Any, *, shown: str) -> Manifest:
