@@ -3,8 +3,8 @@
 It is the vendor's side of ``integrations/destinations/soap_call_center`` and shares with it the contract only: every request is
 held against the published schema. It has no unique key: the same externalId written twice is two people called twice.
 
-``error_inside`` takes a fault's name as its code (``UnavailableFault``, ``ThrottledFault`` ...); any other code is a fault
-without detail, which promises nothing.
+``error_inside`` takes a fault's name as its code (``UnavailableFault``, ``ThrottledFault`` ...); ``Client`` and any
+other code is a fault without detail, which promises nothing.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _result(key: str, status: str, **fields: str) -> list[tuple[str, Any]]:
 
 def _inside(fault: Fault) -> SoapFaultError:
     if fault.code not in _TYPED:
-        return SoapFaultError("Server")
+        return SoapFaultError("Client" if fault.code == "Client" else "Server")
     fields = {"code": "INJECTED"} if fault.code in ("AuthenticationFault", "ValidationFault") else {}
     return SoapFaultError("Server", fault.code, **fields)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from lxml import etree
 from requests.auth import HTTPBasicAuth
@@ -23,8 +22,7 @@ from zeep.wsdl import Document
 from zeep.wsse.username import UsernameToken
 
 from integrations.contract.manifest import Endpoint, Limits
-from integrations.transports.hosts import is_this_machine
-from integrations.transports.http import Intent, open_session
+from integrations.transports.http import GuardedSession, Intent, open_session
 from integrations.transports.soap_answers import Answer, Fault, read_envelope
 from integrations.transports.soap_records import Batch, Records, insert_records
 from integrations.transports.wsdl import choose_binding
@@ -66,13 +64,15 @@ class SoapService:
         security: Security = Security.DIGEST,
         binding: str | None = None,
     ) -> None:
-        self.session = open_session(endpoint, limits)
         self._endpoint = endpoint
+        self._limits = limits
+        self._security = security
+        self._session: GuardedSession | None = None
         self._binding = choose_binding(wsdl, binding, endpoint.destination)
         # raw_response: zeep writes, we send and read. One element zeep does not expect would otherwise cost a whole answer.
         settings = Settings(raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
         self._client = Client(  # type: ignore[no-untyped-call] # zeep is half typed
-            wsdl, transport=_Writer(), settings=settings, wsse=self._sign_in(security), plugins=[insert_records]
+            wsdl, transport=_Writer(), settings=settings, plugins=[insert_records]
         )
         self._service = self._client.create_service(  # type: ignore[no-untyped-call] # as above
             self._binding.name.text, endpoint.base_url
@@ -80,7 +80,9 @@ class SoapService:
 
     def close(self) -> None:
         """Close the connections."""
-        self.session.close()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def batch(self, operation: str, path: str) -> Batch:
         """The place of an operation's repeated records; ``path`` is dotted, from the request's own element inwards."""
@@ -91,9 +93,10 @@ class SoapService:
     ) -> Answer | Fault:
         """Call ``operation`` once. Raises DeliveryError when there is neither an answer nor a fault to read."""
         expected = _output_name(self._operation(operation))
+        session = self._open()
         envelope = self._build(operation, arguments, records)
-        with self.session.intent(intent):
-            response = self.session.post(self._endpoint.base_url, data=envelope.body, headers=envelope.headers)
+        with session.intent(intent):
+            response = session.post(self._endpoint.base_url, data=envelope.body, headers=envelope.headers)
         return read_envelope(response, intent, expected=expected)
 
     def _build(self, operation: str, arguments: Mapping[str, Any], records: Records | None) -> _Envelope:
@@ -116,22 +119,25 @@ class SoapService:
             pass
         raise ConfigurationError("wsdl_operation_missing", "the WSDL has no such operation", field=name)
 
-    def _sign_in(self, security: Security) -> UsernameToken | None:
-        endpoint = self._endpoint
+    def _open(self) -> GuardedSession:
+        """The session, opened with the first call: building a destination connects nothing and refuses no credentials."""
+        if self._session is None:
+            session = open_session(self._endpoint, self._limits)
+            self._sign_in(session)
+            self._session = session
+        return self._session
+
+    def _sign_in(self, session: GuardedSession) -> None:
+        endpoint, security = self._endpoint, self._security
         if security is Security.NONE:
-            return None
-        if not endpoint.login or endpoint.secret is None:
+            return
+        if not endpoint.login or endpoint.secret is None or not endpoint.secret.reveal():
             raise TerminalError("credentials_missing", "the connection has no login or no secret", field=endpoint.destination)
-        address = urlsplit(endpoint.base_url)
-        if security is not Security.DIGEST and address.scheme != "https" and not is_this_machine(address.hostname or ""):
-            raise TerminalError(
-                "password_in_clear", "this security sends the password and needs https", field=endpoint.destination
-            )
         if security is Security.BASIC:
             # Bytes, because requests would encode str as Latin-1; RFC 7617 section 2.1 names UTF-8.
-            self.session.auth = HTTPBasicAuth(endpoint.login.encode(), endpoint.secret.reveal().encode())
-            return None
-        return UsernameToken(  # type: ignore[no-untyped-call] # as above
+            session.auth = HTTPBasicAuth(endpoint.login.encode(), endpoint.secret.reveal().encode())
+            return
+        self._client.wsse = UsernameToken(  # type: ignore[no-untyped-call] # as above
             endpoint.login, endpoint.secret.reveal(), use_digest=security is Security.DIGEST, zulu_timestamp=True
         )
 

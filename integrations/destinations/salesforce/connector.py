@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 
@@ -19,7 +20,6 @@ from integrations.destinations.salesforce.hard_delete import hard_delete
 from integrations.destinations.salesforce.org import Org
 from integrations.destinations.salesforce.verdicts import row_receipt
 from integrations.mapping import compile_mapping
-from integrations.transports.http import open_session
 from schemas.delivery import DeliveryReceipt, Disclosure, Found
 from schemas.errors import ConfigurationError, UncertainError
 from schemas.vocabulary import Outcome
@@ -27,6 +27,7 @@ from schemas.vocabulary import Outcome
 #: The vendor's limit of one collections call, by record id as by external id.
 MAX_RECORDS: Final = 200
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,30 +41,25 @@ class SalesforceDestination(Destination):
             # Only then does the org destroy records; an ordinary delete hides them in the recycle bin.
             manifest = replace(manifest, capabilities=replace(manifest.capabilities, erase=True))
         super().__init__(manifest=manifest, endpoint=endpoint)
-        transport = manifest.transport
-        self._table: str = transport["object"]
-        self._external_id: str = transport["external_id"]
-        self._marks: Mapping[str, Any] = transport["suppress"]
-        self._deferred = frozenset(transport["deferred_codes"])
+        setting = partial(_setting, manifest)
+        self._table: str = setting("object", str)
+        self._external_id: str = setting("external_id", str)
+        self._marks: dict[str, Any] = setting("suppress", dict)
+        self._deferred = frozenset(setting("deferred_codes", list))
         self._mapper = compile_mapping(
             manifest.mapping,
             disclosed=frozenset[str]().union(*manifest.discloses.values()),
             options=endpoint.options,
             place=f"{manifest.name}/connector.yaml: mapping",
         )
-        share = endpoint.options.get("quota_share", transport["quota_share"])
+        share = endpoint.options.get("quota_share", setting("quota_share", float))
         if not isinstance(share, int | float) or not 0 < share <= 1:
             raise ConfigurationError("bad_option", "option quota_share is no share of one", field=endpoint.destination)
-        self._session = open_session(endpoint, self.limits)
-        self._org = Org(
-            session=self._session,
-            endpoint=endpoint,
-            version=str(endpoint.options.get("api_version", transport["api_version"])),
-            quota_share=float(share),
-        )
+        version = str(endpoint.options.get("api_version", setting("api_version", str)))
+        self._org = Org(endpoint=endpoint, limits=self.limits, version=version, quota_share=float(share))
 
     def close(self) -> None:
-        self._session.close()
+        self._org.close()
 
     # -- write --------------------------------------------------------------------------------------------------------------
 
@@ -151,6 +147,15 @@ class SalesforceDestination(Destination):
                 advice="create the fields or allow the integration user to see them (field-level security)",
             )
         return Health(ok=True, message=f"signed in; {self._table} has every field we write")
+
+
+def _setting(manifest: Manifest, key: str, kind: type[T]) -> T:
+    value = manifest.transport.get(key)
+    if isinstance(value, kind):
+        return value
+    raise ConfigurationError(
+        "bad_manifest", f"must be a {kind.__name__}", field=f"{manifest.name}/connector.yaml: transport.{key}"
+    )
 
 
 def _absent(key: str) -> DeliveryReceipt:

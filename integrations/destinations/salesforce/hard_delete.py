@@ -28,15 +28,15 @@ def hard_delete(org: Org, table: str, record_ids: Sequence[str]) -> frozenset[st
     order = {"object": table, "operation": "hardDelete", "contentType": "CSV", "lineEnding": "LF"}
     job = _id(org.write("POST", "jobs/ingest", order))
     upload = "\n".join(["Id", *record_ids, ""]).encode()
-    org.post_raw("PUT", f"jobs/ingest/{job}/batches", upload, "text/csv")
+    org.raw("PUT", f"jobs/ingest/{job}/batches", upload, media_type="text/csv")
     org.write("PATCH", f"jobs/ingest/{job}", {"state": "UploadComplete"})
     deadline = time.monotonic() + _WAIT
     while _state(org.read(f"jobs/ingest/{job}")) not in _ENDED:
         if time.monotonic() > deadline:
             return frozenset()
         time.sleep(_PAUSE)
-    results = org.post_raw("GET", f"jobs/ingest/{job}/successfulResults", b"", "text/csv")
-    return frozenset(row["sf__Id"] for row in csv.DictReader(io.StringIO(results.text)) if row.get("sf__Id"))
+    results = org.raw("GET", f"jobs/ingest/{job}/successfulResults", media_type="text/csv")
+    return frozenset(row["sf__Id"] for row in csv.DictReader(io.StringIO(results.decode())) if row.get("sf__Id"))
 
 
 def _id(answer: Any) -> str:

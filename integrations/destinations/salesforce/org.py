@@ -16,10 +16,10 @@ from simple_salesforce.api import Salesforce as Client
 from simple_salesforce.exceptions import SalesforceError
 from simple_salesforce.format import format_soql
 
-from integrations.contract.manifest import Endpoint
+from integrations.contract.manifest import Endpoint, Limits
 from integrations.destinations.salesforce.sign_in import OrgSession, sign_in
 from integrations.transports.answers import judge, read_json
-from integrations.transports.http import GuardedSession, Intent, unanswered
+from integrations.transports.http import GuardedSession, Intent, open_session, unanswered
 from schemas.errors import DeliveryError, TerminalError, TransientError
 
 #: Seconds. A delivery's lease is cut for one call; a sign-in that takes longer than this leaves the call to the next attempt.
@@ -38,16 +38,30 @@ _EXPIRED: Final = frozenset({"INVALID_SESSION_ID", "INVALID_AUTH_HEADER"})
 class Org:
     """A signed-in org, signed in on first use. Not thread-safe."""
 
-    def __init__(self, *, session: GuardedSession, endpoint: Endpoint, version: str, quota_share: float) -> None:
-        self._session = session
+    def __init__(self, *, endpoint: Endpoint, limits: Limits, version: str, quota_share: float) -> None:
         self._endpoint = endpoint
+        self._limits = limits
         self._version = version
         self._quota_share = quota_share
+        self._session: GuardedSession | None = None
         self._client: Client | None = None
+        self._proven = False  # whether the org has taken this token once
         self._way_in: OrgSession | None = None
         self._answer: requests.Response | None = None
         self._quota_seen = 0.0
-        session.hooks["response"].append(self._remember)
+
+    def close(self) -> None:
+        """Close the connections and forget the token."""
+        if self._session is not None:
+            self._session.close()
+        self._session = self._client = None
+
+    def _open(self) -> GuardedSession:
+        if self._session is None:
+            session = open_session(self._endpoint, self._limits)
+            session.hooks["response"].append(self._remember)
+            self._session = session
+        return self._session
 
     def _remember(self, response: requests.Response, **_: Any) -> None:
         self._answer = response
@@ -75,34 +89,36 @@ class Org:
             found += _rows(answer, external_id)
         return found
 
-    def post_raw(self, method: str, path: str, body: bytes, media_type: str) -> requests.Response:
+    def raw(self, method: str, path: str, body: bytes = b"", *, media_type: str) -> bytes:
         """A call whose answer is not JSON (Bulk API 2.0), over the same session."""
-        client = self._signed_in()
-        with self._session.intent(Intent.WRITE if body else Intent.READ):
-            response = self._session.request(
-                method, client.base_url + path, data=body or None, headers={**client.headers, "Content-Type": media_type}
-            )
-        error = self._judged(response, Intent.WRITE if body else Intent.READ)
+        client, session = self._signed_in(), self._open()
+        intent = Intent.WRITE if body else Intent.READ
+        headers = {**client.headers, "Content-Type": media_type}
+        with session.intent(intent):
+            response = session.request(method, client.base_url + path, data=body or None, headers=headers)
+        error = self._judged(response, intent)
         if error is not None:
             raise error
-        return response
+        return response.content
 
     # -- signing in -------------------------------------------------------------------------------------------------------
 
     def _signed_in(self) -> Client:
         if self._client is None:
             began = time.monotonic()
-            way_in = sign_in(self._session, self._endpoint)
+            session = self._open()
+            way_in = sign_in(session, self._endpoint)
             client = Client(
                 session_id=way_in.token.reveal(),
                 instance_url=way_in.instance_url,
                 version=self._version,
-                session=self._session,
-                object_pairs_hook=dict,
+                session=session,
+                object_pairs_hook=None,
             )
             # The client always says https. The guard decides that: plain http is for this machine only.
             client.base_url = f"{way_in.instance_url}/services/data/v{self._version}/"
-            self._client, self._way_in = client, way_in
+            client.headers.pop("X-PrettyPrint", None)  # white space is a third of an answer
+            self._client, self._way_in, self._proven = client, way_in, False
             if time.monotonic() - began > _SIGN_IN_BUDGET:
                 raise TransientError("signed_in_late", "signing in took the time of the call", retry_after=0.0)
         return self._client
@@ -112,7 +128,7 @@ class Org:
         failure: DeliveryError
         self._answer = None
         try:
-            with self._session.intent(intent):
+            with self._open().intent(intent):
                 answer = call(client)
         except DeliveryError:
             raise
@@ -121,8 +137,8 @@ class Org:
         except (requests.RequestException, ValueError, TypeError, AttributeError):
             failure = self._unreadable(intent)
         else:
-            if client.api_usage:
-                self._quota_seen = time.monotonic()
+            self._proven = True
+            self._quota_seen = time.monotonic()
             return answer
         raise failure
 
@@ -146,12 +162,16 @@ class Org:
         if codes & _THROTTLED:
             pause = getattr(judge(response, intent), "retry_after", None)
             return TransientError("throttled", "the org's quota is used up", retry_after=pause or _QUOTA_PAUSE, throttled=True)
-        if response.status_code == requests.codes.unauthorized and codes & _EXPIRED and self._way_in and self._way_in.renewable:
+        if response.status_code == requests.codes.unauthorized and codes & _EXPIRED and self._renewable():
             self._client = None  # the next attempt signs in anew: this call was refused at the door
             return TransientError("session_expired", "the org ended our session", retry_after=0.0)
         if response.status_code == requests.codes.bad_request:
             return TerminalError("request_refused", "the org refuses the request as a whole: check API version and field names")
         return judge(response, intent)
+
+    def _renewable(self) -> bool:
+        """A token that was good before has expired; one that was never good will not become so by fetching another."""
+        return self._proven and self._way_in is not None and self._way_in.renewable
 
     # -- quota ------------------------------------------------------------------------------------------------------------
 
