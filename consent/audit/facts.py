@@ -76,13 +76,16 @@ def _remembering(shape: re.Pattern[str]) -> Check:
 
 
 def _each(shape: re.Pattern[str]) -> Check:
-    """Every element of a list has the shape."""
-    fits = _check_of(shape)
+    """Every element of a list has the shape. Lists of field names and of purposes come again and again too."""
+    match = shape.fullmatch
 
-    def check(values: LeafValue) -> bool:
-        return type(values) is list and all(map(fits, values))
+    @lru_cache(maxsize=4096)
+    def check(values: tuple[str, ...]) -> bool:
+        if not all(map(match, values)):
+            raise ValueError
+        return True
 
-    return check
+    return lambda values: type(values) is list and check(tuple(values))
 
 
 #: What a fact's value must be: a shape for a string, ``int``, ``bool``, or a shape in a one-element tuple for a list of it.
@@ -144,10 +147,9 @@ def offending(facts: Mapping[str, LeafValue]) -> str | None:
     name = "?"
     try:
         for name, value in facts.items():
-            check = checks.get(name)
-            if check is None or not check(value):
+            if not checks[name](value):
                 return _printable(name)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return _printable(name)
     return None
 
