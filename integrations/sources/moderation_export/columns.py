@@ -119,13 +119,24 @@ def is_field(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a column's values go: the names of the objects around it, its own name, and whether it is a list."""
+
+    cell: int
+    around: tuple[str, ...]
+    key: str
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A header understood: for each cell its field, or None for a column that is not ours."""
 
     width: int
     fields: tuple[str | None, ...]
-    paths: tuple[tuple[int, tuple[str, ...], bool], ...]  # cell, place in the document, is a list
-    defaults: tuple[tuple[tuple[str, ...], Any], ...]
+    places: tuple[Place, ...]
+    defaults: tuple[tuple[tuple[str, ...], str, Any], ...]  # around, key, value
+    moments: tuple[int, ...]  # cells that hold a time
 
     @property
     def foreign(self) -> list[int]:
@@ -135,13 +146,30 @@ class Table:
     def document(self, cells: Sequence[str]) -> dict[str, Any]:
         """Build the document of one row. A blank cell is a field that was not given; a default fills it."""
         document: dict[str, Any] = {}
-        for path, value in self.defaults:
-            _put(document, path, value)
-        for cell, path, is_list in self.paths:
-            text = cells[cell].strip() if cell < len(cells) else ""
+        objects: dict[tuple[str, ...], dict[str, Any]] = {(): document}
+        for around, key, value in self.defaults:
+            _open(objects, around)[key] = value
+        for place, text in zip(self.places, map(str.strip, _pick(cells, self.places)), strict=True):
             if text:
-                _put(document, path, _items(text) if is_list else text)
+                holder = objects.get(place.around)
+                if holder is None:
+                    holder = _open(objects, place.around)
+                holder[place.key] = _items(text) if place.is_list else text
         return document
+
+
+def _pick(cells: Sequence[str], places: Iterable[Place]) -> Iterable[str]:
+    count = len(cells)
+    return [cells[place.cell] if place.cell < count else "" for place in places]
+
+
+def _open(objects: dict[tuple[str, ...], dict[str, Any]], around: tuple[str, ...]) -> dict[str, Any]:
+    """Return the object of that name, made inside the one around it if this row has none yet."""
+    found = objects.get(around)
+    if found is None:
+        found = objects[around] = {}
+        _open(objects, around[:-1])[around[-1]] = found
+    return found
 
 
 def read_header(headers: Sequence[str], words: Vocabulary, *, defaults: Mapping[str, str], required: Sequence[str]) -> Table:
@@ -160,17 +188,25 @@ def read_header(headers: Sequence[str], words: Vocabulary, *, defaults: Mapping[
     return Table(
         width=len(headers),
         fields=fields,
-        paths=tuple((cell, tuple(name.split(".")), name in LISTS) for cell, name in enumerate(fields) if name is not None),
-        defaults=tuple((tuple(name.split(".")), _items(value) if name in LISTS else value) for name, value in defaults.items()),
+        places=tuple(
+            Place(cell=cell, around=_around(name), key=_key(name), is_list=name in LISTS)
+            for cell, name in enumerate(fields)
+            if name is not None
+        ),
+        defaults=tuple(
+            (_around(name), _key(name), _items(value) if name in LISTS else value) for name, value in defaults.items()
+        ),
+        moments=tuple(cell for cell, name in enumerate(fields) if name in MOMENTS),
     )
+
+
+def _around(name: str) -> tuple[str, ...]:
+    return tuple(name.split(".")[:-1])
+
+
+def _key(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _items(text: str) -> list[str]:
     return [item for part in text.split(";") if (item := part.strip())]
-
-
-def _put(document: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    place = document
-    for step in path[:-1]:
-        place = place.setdefault(step, {})
-    place[path[-1]] = value

@@ -17,7 +17,6 @@ import msgspec
 from integrations.contract.source import FileOrigin, FileSource, SourceSettings
 from integrations.sources.document import DOCUMENT, UNREADABLE, DocumentRules, Problem, parse_submission
 from integrations.sources.moderation_export.columns import (
-    MOMENTS,
     REQUIRED,
     Table,
     Vocabulary,
@@ -198,7 +197,6 @@ class ModerationExport(FileSource):
 
     def _documents(self, identity: str, sheet: str, table: Table, found: Iterable[Row]) -> Iterator[Submission]:
         encode, width, zone = self._encode, table.width, self._zone
-        moments = [(cell, path) for cell, path, _list in table.paths if ".".join(path) in MOMENTS]
         for row in found:
             number = f"{sheet}{row.number}"
             cells = row.cells
@@ -209,7 +207,7 @@ class ModerationExport(FileSource):
                     identity, number, Row(number=row.number, cells=[], problem="too_many_cells", head="\t".join(cells))
                 )
             else:
-                for cell, _path in moments:
+                for cell in table.moments:
                     if cell < len(cells):
                         cells[cell] = with_zone(cells[cell], zone)
                 yield self._submission(identity, number, encode(table.document(cells)))

@@ -113,7 +113,7 @@ def _count(stream: BinaryIO) -> _Census:
             continue
         broken = sum(map(len, _BROKEN.findall(text)))
         census.broken += broken
-        census.letters += sum(1 for character in text if character > "\x7f") - broken
+        census.letters += len(text) - len(text.encode("ascii", "ignore")) - broken
         if broken and len(census.sample) < _SAMPLE:
             census.sample += b"\n".join(line for line in chunk.split(b"\n") if not line.isascii())[:_SAMPLE]
     return census

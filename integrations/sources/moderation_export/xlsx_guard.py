@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import BinaryIO
 
 from lxml import etree
@@ -25,6 +26,7 @@ MAX_UNPACKED = 192 * 1024 * 1024
 MAX_PARTS = 2_000
 #: Rows times columns; the reader holds about 40 bytes for each.
 MAX_CELLS = 2_000_000
+MAX_COLUMNS = 16_384
 #: Cells without a value that are remembered; more of them is a file no program has ever calculated.
 MAX_TROUBLE = 50_000
 
@@ -171,40 +173,55 @@ def _tree(part: _Part) -> etree._Element:
 def _measure(part: _Part) -> _Extent:
     """Find how far a sheet reaches, and its cells without a value. Cells and rows may leave their number out."""
     extent = _Extent()
-    row = cell = 0
+    row = cell = cells = 0
     used = False
     waiting: list[tuple[int | None, int, str]] = []  # the number of a row is known at its end
     for element in _elements(part):
-        if etree.QName(element).localname == "row":
-            row, cell = int(element.get("r", row + 1)), 0
+        if element.tag.endswith("}row"):
+            row = int(element.get("r", row + 1))
             extent.rows = max(extent.rows, row if used else 0)
             extent.trouble.update({(at_row or row, at_cell): why for at_row, at_cell, why in waiting})
+            _forget(element)
+            cell = cells = 0
             used, waiting = False, []
-        else:
-            place = _REFERENCE.fullmatch(element.get("r", ""))
-            at_row = int(place[2]) if place else None
-            at_cell = _column(place[1]) if place else cell
-            cell = at_cell + 1
-            kinds = {etree.QName(child).localname for child in element}
-            if kinds:
-                used = True
-                extent.rows, extent.cells = max(extent.rows, at_row or 0), max(extent.cells, cell)
-            if element.get("t") == "e":
-                waiting.append((at_row, at_cell, "cell_error"))
-            elif "f" in kinds and "v" not in kinds:
-                waiting.append((at_row, at_cell, "formula_without_value"))
-            if len(extent.trouble) + len(waiting) > MAX_TROUBLE:
-                raise IntakeError("formulas_without_values", "the formulas were never calculated; save the file in Excel")
-        _forget(element)
+            continue
+        place = _REFERENCE.fullmatch(element.get("r", ""))
+        at_row = int(place[2]) if place else None
+        cell = _column(place[1]) + 1 if place else cell + 1
+        cells += 1
+        formula, value, empty = _content(element)
+        if not empty:
+            used = True
+            extent.rows, extent.cells = max(extent.rows, at_row or 0), max(extent.cells, cell)
+        if element.get("t") == "e":
+            waiting.append((at_row, cell - 1, "cell_error"))
+        elif formula and not value:
+            waiting.append((at_row, cell - 1, "formula_without_value"))
+        if len(extent.trouble) + len(waiting) > MAX_TROUBLE:
+            raise IntakeError("formulas_without_values", "the formulas were never calculated; save the file in Excel")
+        if cells > MAX_COLUMNS:
+            raise IntakeError("xlsx_broken", "a row has more cells than a sheet can hold")
+        element.clear()
     return extent
 
 
-def _forget(element: etree._Element) -> None:
+def _content(cell: etree._Element) -> tuple[bool, bool, bool]:
+    """Whether a cell holds a formula, a saved value, nothing at all."""
+    formula = value = False
+    empty = True
+    for child in cell:
+        empty = False
+        formula = formula or child.tag.endswith("}f")
+        value = value or child.tag.endswith("}v")
+    return formula, value, empty
+
+
+def _forget(row: etree._Element) -> None:
     """Free what was read: a sheet is larger as a tree than as text."""
-    element.clear()
-    parent = element.getparent()
-    while parent is not None and parent[0] is not element:
-        del parent[0]
+    row.clear()
+    sheet = row.getparent()
+    while sheet is not None and sheet[0] is not row:
+        del sheet[0]
 
 
 def _elements(part: _Part) -> Iterator[etree._Element]:
@@ -215,6 +232,7 @@ def _elements(part: _Part) -> Iterator[etree._Element]:
         yield element
 
 
+@lru_cache(maxsize=1024)
 def _column(letters: str) -> int:
     number = 0
     for letter in letters:
