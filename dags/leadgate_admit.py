@@ -9,7 +9,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from leadgate.airflow.assets import INBOX, OUTBOX
 from leadgate.airflow.deadlines import late_after
-from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house
+from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house, skip_unless
 
 DOC = """
 ### What it does
@@ -18,7 +18,7 @@ against the schemas and the consent, and admits it (the identity is sealed, one 
 it into quarantine (a person may mend it) or refuses it. It ends when the inbox is empty or its time is up.
 
 ### What late means
-A run that has not ended five minutes after it was queued: an alert `run_is_late` is written to `.airflow/alerts.jsonl`.
+A run that has not ended ten minutes after it was queued: an alert `run_is_late` is written to `.airflow/alerts.jsonl`.
 
 ### What to press
 * Red with `database_unavailable`: mend the database; the next run goes on by itself.
@@ -35,8 +35,8 @@ A run that has not ended five minutes after it was queued: an alert `run_is_late
     catchup=False,
     # one run drains the inbox; what arrives meanwhile is seen by it or starts the next
     max_active_runs=1,
-    dagrun_timeout=timedelta(minutes=10),
-    deadline=[late_after("leadgate_admit", minutes=5)],
+    dagrun_timeout=timedelta(minutes=20),
+    deadline=[late_after("leadgate_admit", minutes=10)],
     default_args=dict(DEFAULT_ARGS),
     tags=["leadgate", "gate"],
     doc_md=DOC,
@@ -46,12 +46,14 @@ def leadgate_admit() -> None:
 
     @task(
         outlets=[OUTBOX],
-        execution_timeout=timedelta(minutes=3),
-        doc_md="Decides the inbox in batches, each in one transaction. Safe to clear or kill at any time.",
+        execution_timeout=timedelta(minutes=8),
+        doc_md="Decides the inbox in batches, each in one transaction; skipped if it was empty. Safe to clear or kill.",
     )
     def admit() -> dict[str, Any]:
         with house() as opened:
-            return counts_only(opened.admit(seconds=50))
+            told = counts_only(opened.admit(seconds=240))
+        skip_unless(told, "taken")
+        return told
 
     admit()
 

@@ -37,7 +37,7 @@ told by `leadgate_promise`.
     catchup=False,
     # while one run waits for a slow destination, another serves the rest
     max_active_runs=3,
-    dagrun_timeout=timedelta(minutes=15),
+    dagrun_timeout=timedelta(minutes=30),
     deadline=[late_after("leadgate_dispatch", minutes=10)],
     default_args=dict(DEFAULT_ARGS),
     tags=["leadgate", "delivery"],
@@ -57,7 +57,7 @@ def leadgate_dispatch() -> None:
     @task(
         outlets=[RECEIPTS],
         map_index_template="{{ destination }}",
-        execution_timeout=timedelta(minutes=5),
+        execution_timeout=timedelta(minutes=8),
         # leaves a slot for admit, whatever hangs
         max_active_tis_per_dag=3,
         doc_md="Sends what is due at one destination. Safe to clear or kill: what was on its way is read back first.",
@@ -65,7 +65,7 @@ def leadgate_dispatch() -> None:
     def send(destination: str) -> dict[str, Any]:
         get_current_context()["destination"] = destination  # type: ignore[typeddict-unknown-key]
         with house() as opened:
-            return counts_only(opened.dispatch(destination, seconds=50))
+            return counts_only(opened.dispatch(destination, seconds=240))
 
     send.expand(destination=due())
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import CronTriggerTimetable, dag, task
 
 from leadgate.airflow.assets import INBOX
-from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house
+from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house, refuse_failed_files, skip_unless
 
 DOC = """
 ### What it does
@@ -21,6 +21,7 @@ A file that lies there for more than five minutes. Nothing is lost: it is still 
 
 ### What to press
 * Red with `database_unavailable` or `database_full`: mend the database or the disk, then **Clear** the task.
+* Red with `file_failed`: a file can be neither read nor moved (permissions?). `leadgate collect` names it.
 * Red with another code: the message names the file or the setting. Mend it, then **Clear**. A file that cannot be read is put
   aside with its reason and does not hold up the others.
 * To look at once instead of in a minute: **Trigger**. Two runs at the same time are harmless.
@@ -44,11 +45,14 @@ def leadgate_files() -> None:
     @task(
         outlets=[INBOX],
         execution_timeout=timedelta(minutes=20),
-        doc_md="Reads finished files into the inbox, exactly once by content. Safe to clear at any time.",
+        doc_md="Reads finished files into the inbox, each content once; skipped if there was nothing new. Safe to clear.",
     )
     def collect() -> dict[str, Any]:
         with house() as opened:
-            return counts_only(opened.collect_files())
+            told = counts_only(opened.collect_files())
+        refuse_failed_files(told)
+        skip_unless(told, "new")
+        return told
 
     collect()
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import CronTriggerTimetable, dag, task
 
 from leadgate.airflow.assets import CHECKPOINT
-from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house
+from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house, sealed_or_stop
 
 DOC = """
 ### What it does
@@ -44,9 +44,9 @@ def leadgate_verify() -> None:
         execution_timeout=timedelta(hours=1),
         doc_md="Reads everything, writes nothing. Safe to clear.",
     )
-    def verify() -> dict[str, Any]:
+    def verify() -> dict[str, int]:
         with house() as opened:
-            return counts_only(opened.verify())
+            return sealed_or_stop(opened.verify())
 
     @task(
         execution_timeout=timedelta(minutes=5),

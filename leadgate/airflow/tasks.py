@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowSkipException
 
-from leadgate.airflow.alerts import task_failed
-from schemas.errors import ConfigurationError
+from leadgate.airflow.alerts import alert, task_failed
+from schemas.errors import AuditError, ConfigurationError, IntakeError
 
 #: Ids, names of ours, times in RFC 3339, digests. A phone number in E.164 has a plus sign first, an e-mail an at sign: neither
 #: fits; no word of more than one alphabet does.
@@ -79,6 +80,28 @@ def counts_only(result: Any) -> dict[str, Any]:
     told: dict[str, Any] = result.as_dict()
     _check(told, "result")
     return told
+
+
+def skip_unless(told: Mapping[str, Any], key: str) -> None:
+    """End the task as skipped if there was nothing to do, so that it wakes no other DAG and the grid shows who worked."""
+    if not told[key]:
+        raise AirflowSkipException("nothing was waiting")
+
+
+def refuse_failed_files(told: Mapping[str, Any]) -> None:
+    """Raise if a file could neither be taken nor put aside: it stays where it is until a person looks, and so does the red."""
+    if told["failed"]:
+        alert("file_failed", count=int(told["failed"]))
+        raise IntakeError("file_failed", "a file can be neither read nor moved; 'leadgate collect' names it and the reason")
+
+
+def sealed_or_stop(report: Any) -> dict[str, int]:
+    """The figures of a verification. Raises AuditError naming the kinds of what was found, if anything was."""
+    if not report.ok:
+        codes = " ".join(sorted({finding.code for finding in report.findings}))
+        alert("log_does_not_verify", codes=codes, findings=len(report.findings) + report.unlisted)
+        raise AuditError("log_does_not_verify", "stop, repair nothing, call whoever answers for the log", field=codes)
+    return {"leaves": report.leaves, "sealed": report.sealed, "checkpoints": report.checkpoints}
 
 
 def _check(value: Any, where: str) -> None:

@@ -23,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks; half of it is what a lead waits here on average.
 POLL_SECONDS = 0.25
-#: Seconds between two events while the answer stays yes, and what they grow to: a run that fails at once must not be started
-#: every two seconds all night, a run that drains a long queue needs no second one.
-REPEAT_SECONDS = 2.0
+#: A question must not keep the ledger busy for more than a tenth of the time, however long the queues are.
+_PAUSE_FOR_EACH_SECOND_OF_ASKING = 9
+#: Seconds until the event is repeated while the answer stays yes, and what that grows to. Each repetition may cost a run that
+#: finds nothing to do, and a run that fails at once must not be started every few seconds all night.
+REPEAT_SECONDS = 4.0
 LONGEST_REPEAT_SECONDS = 30.0
-_PATIENT_REPEATS = 5
 #: Seconds before the next try when the ledger is away, doubled up to the longest.
 OUTAGE_SECONDS = 0.5
 LONGEST_OUTAGE_SECONDS = 10.0
@@ -60,7 +61,9 @@ class LedgerTrigger(BaseEventTrigger):
                 try:
                     if asker is None:
                         asker = await connect(self.question)
+                    began = time.monotonic()
                     answer = await asker.ask()
+                    took = time.monotonic() - began
                 except Exception as error:  # noqa: BLE001 - asyncpg, sqlite3, OSError, configuration: none may end the watch
                     if pause == OUTAGE_SECONDS:  # once an outage, not once a try; the text may quote the URL
                         logger.warning("leadgate: the ledger cannot be asked (%s); trying on", type(error).__name__)
@@ -73,7 +76,7 @@ class LedgerTrigger(BaseEventTrigger):
                     logger.info("leadgate: the ledger answers again")
                     pause = OUTAGE_SECONDS
                 yield answer
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(max(POLL_SECONDS, took * _PAUSE_FOR_EACH_SECOND_OF_ASKING))
         finally:
             await _close(asker)
 
@@ -86,21 +89,20 @@ async def _close(asker: Asker | None) -> None:
 
 
 class Rhythm:
-    """When to speak: at once when the answer turns to yes, then every two seconds, after a while ever less often."""
+    """When to speak: at once when the answer turns to yes, then ever less often."""
 
     def __init__(self) -> None:
-        self._said = 0
+        self._pause = REPEAT_SECONDS
         self._next = 0.0
 
     def speaks(self, *, yes: bool, now: float) -> bool:
         """Whether to say it at the moment ``now`` (monotonic seconds)."""
         if not yes:
-            self._said = 0
+            self._pause = REPEAT_SECONDS
             self._next = 0.0
             return False
         if now < self._next:
             return False
-        doublings = max(0, self._said - _PATIENT_REPEATS)
-        self._next = now + min(REPEAT_SECONDS * 2**doublings, LONGEST_REPEAT_SECONDS)
-        self._said += 1
+        self._next = now + self._pause
+        self._pause = min(self._pause * 2, LONGEST_REPEAT_SECONDS)
         return True

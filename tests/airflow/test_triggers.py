@@ -123,6 +123,20 @@ def test_an_open_breaker_has_nothing_due(database: Database) -> None:
     assert _answer(Question.OUTBOX)
 
 
+def test_a_destination_that_is_being_served_needs_nobody_else(database: Database) -> None:
+    served = _DELIVERY.format(state="claimed", not_before=_PAST, lease_until=_FUTURE)
+    waiting = _DELIVERY.format(state="queued", not_before=_PAST, lease_until="null").replace("'d1', 'l1'", "'d2', 'l2'")
+    database.write(served, waiting)
+    assert not _answer(Question.OUTBOX)
+    database.write(waiting.replace("'d2', 'l2'", "'d3', 'l3'").replace("'crm'", "'dialer'"))
+    assert _answer(Question.OUTBOX)
+
+
+def test_what_was_queued_this_moment_is_left_to_admit(database: Database) -> None:
+    database.write(_DELIVERY.format(state="queued", not_before=time.time_ns() // 1000, lease_until="null"))
+    assert not _answer(Question.OUTBOX)
+
+
 def test_the_trigger_is_restored_from_what_airflow_keeps() -> None:
     path, arguments = LedgerTrigger("inbox").serialize()
     assert path == f"{LedgerTrigger.__module__}.{LedgerTrigger.__qualname__}"
