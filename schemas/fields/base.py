@@ -72,8 +72,12 @@ class Many(Checked[tuple[str, ...]]):
             raise ValidationError(Hint.NOT_A_LIST)
         if len(value) > self._most:
             raise ValidationError(Hint.TOO_MANY)
+        read = self._item.read
         try:
-            items = [self._item.read(raw) for raw in value if raw is not None]
+            if len(value) == 1:  # by far the most common
+                item = None if value[0] is None else read(value[0])
+                return None if item is None else (item,)
+            items = [read(raw) for raw in value if raw is not None]
         except ValidationError:
             raise self._complaints(value) from None
         clean = [item for item in items if item is not None]

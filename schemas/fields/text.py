@@ -49,6 +49,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z\u0410-\u044f\u0401\u0451]+(?:[ '-][A-Za-z\u04
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # userinfo ("@" before the path) would be a credential; everything printable in ASCII is left as it is.
 _HTTPS = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][\x21-\x7e]*)?", re.IGNORECASE)
+_PLAIN_HTTPS = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[\x21-\x7e]*")
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -157,6 +158,8 @@ class Https(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
+        if len(value) <= self.LIMIT and _PLAIN_HTTPS.fullmatch(value):
+            return value
         text = value.strip()
         if len(text) > self.LIMIT:
             raise ValidationError(Hint.TOO_LONG)

@@ -46,7 +46,7 @@ class TopicField(Checked[TopicValue]):
             errors = {key: [Hint.UNKNOWN_KEY] for key in value if key not in _KEYS}
         code = value.get("code")
         plan = self._plans.get(code) if isinstance(code, str) else None
-        if plan is None:
+        if plan is None or not isinstance(code, str):
             hint = Hint.REQUIRED if code is None or code == "" else Hint.UNKNOWN_TOPIC
             raise ValidationError(errors | {"code": [hint]})
         given = value.get("fields")
@@ -59,7 +59,7 @@ class TopicField(Checked[TopicValue]):
             errors["fields"] = wrong
         if errors:
             raise ValidationError(errors)
-        return TopicValue(str(code), fields)
+        return TopicValue(code, fields)
 
 
 def _read_fields(plan: Plan, given: Mapping[Any, Any]) -> tuple[dict[str, str], dict[str, Any]]:
