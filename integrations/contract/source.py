@@ -79,6 +79,9 @@ class Source(ABC):
 class WebhookSource(Source):
     """A source that is spoken to over HTTP. Without secrets it can parse what was stored, and receives nothing."""
 
+    #: Whether the platform reads ``Retry-After`` only as a date. RFC 9110, 10.2.3 allows both; seconds need no common clock.
+    retry_after_as_date: ClassVar[bool] = False
+
     def require_secrets(self) -> None:
         """Raise ConfigurationError unless this source can verify who speaks; an intake service asks before it listens."""
         if not self.settings.secrets:
