@@ -19,7 +19,8 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import msgspec
 from fastapi import FastAPI
@@ -85,7 +86,6 @@ class Intake:
         self._clock = clock
         self._probe = probe
         self._in_flight = 0
-        self._stopping = False
         self._metrics = IntakeMetrics()
         self._group = GroupCommit(commit, group_size=limits.group_size, on_group=self._count)
 
@@ -93,7 +93,6 @@ class Intake:
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         """The server ends this only after the requests in flight were answered."""
         yield
-        self._stopping = True
         await self._group.close()
 
     async def hook(self, request: HttpRequest) -> Response:
@@ -118,8 +117,6 @@ class Intake:
         return Response(b"ok", media_type="text/plain")
 
     async def readyz(self, _request: HttpRequest) -> Response:
-        if self._stopping:
-            return self._later("stopping", "the service is stopping")
         try:
             async with asyncio.timeout(self._limits.commit_seconds):
                 await self._group.call(self._probe)
@@ -135,20 +132,21 @@ class Intake:
         if source is None:
             return _refusal(IntakeError("source_unknown", "no source of this name is configured", status=404))
         if self._in_flight > self._limits.max_in_flight:
-            return self._later("busy", "too many requests at once"), "busy"
+            return self._later("busy", "too many requests at once", source), "busy"
         try:
             return await self._receive(request, source), "ok"
         except Exception as error:  # noqa: BLE001 - the last wall: nothing of a fault may reach the server's own log
-            return self._fault(error)
+            return self._fault(error, source)
 
-    def _fault(self, error: Exception) -> tuple[Response, str]:
+    def _fault(self, error: Exception, source: WebhookSource) -> tuple[Response, str]:
         if isinstance(error, IntakeError):
             return _refusal(error)
         if isinstance(error, StorageUnavailableError):
             log.error("ledger unavailable: %s", error.code)
-            return self._later("storage_unavailable", "the ledger cannot be written; nothing was stored"), "storage_unavailable"
+            message = "the ledger cannot be written; nothing was stored"
+            return self._later("storage_unavailable", message, source), "storage_unavailable"
         if isinstance(error, TimeoutError):
-            return self._later("commit_late", "the ledger is slow; send the same event again"), "commit_late"
+            return self._later("commit_late", "the ledger is slow; send the same event again", source), "commit_late"
         if isinstance(error, ClientDisconnect):
             return Response(status_code=499), "gone"
         log.error("unexpected %s", type(error).__name__)
@@ -165,9 +163,12 @@ class Intake:
         reply = reception.reply
         return Response(reply.body, status_code=reply.status, headers={"content-type": reply.media_type})
 
-    def _later(self, code: str, message: str) -> Response:
+    def _later(self, code: str, message: str, source: WebhookSource | None = None) -> Response:
         response = _json(503, {"error": code, "message": message})
-        response.headers["retry-after"] = str(self._limits.retry_after)
+        seconds = self._limits.retry_after
+        dated = source is not None and source.retry_after_as_date
+        when = format_datetime(self._clock() + timedelta(seconds=seconds), usegmt=True) if dated else str(seconds)
+        response.headers["retry-after"] = when
         return response
 
     def _count(self, size: int, received: Received) -> None:

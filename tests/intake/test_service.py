@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -146,6 +147,18 @@ def test_a_ledger_that_cannot_be_written_is_503_and_nothing_is_acknowledged(
     ledger.before = lambda _submissions: None
     assert post(service).status_code == 202
     assert len(ledger.stored) == 1
+
+
+def test_vk_is_asked_to_come_back_at_a_date(service: httpx.Client, ledger: Any) -> None:
+    def full(_submissions: object) -> None:
+        raise StorageUnavailableError("disk_full", "the ledger cannot be written")
+
+    ledger.before = full
+    event = {"type": "message_deny", "group_id": 5, "event_id": "e1", "secret": "s3", "object": {"user_id": 1}}
+    response = service.post("/hooks/vk", json=event)
+    assert response.status_code == 503
+    wait = parsedate_to_datetime(response.headers["retry-after"]) - datetime.now(tz=UTC)
+    assert timedelta(0) < wait < timedelta(hours=3)
 
 
 def test_an_unexpected_fault_tells_nobody_what_it_held(

@@ -60,6 +60,7 @@ class VK(WebhookSource):
     """One group of VK."""
 
     name: ClassVar[str] = "vk"
+    retry_after_as_date: ClassVar[bool] = True
 
     def __init__(self, settings: SourceSettings) -> None:
         super().__init__(settings)
