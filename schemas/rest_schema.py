@@ -99,7 +99,7 @@ class ResultsSchema(Part):
     @validates_schema
     def can_be_matched(self, data: dict[str, Any], **_: Any) -> None:
         if (data["match"] is Match.KEY) != ("key" in data):
-            raise ValidationError({"key": ["stands here exactly if match is key"]})
+            raise ValidationError({"key": ["key stands here exactly if match is key"]})
         if "count" in data and data["match"] is not Match.WHOLE:
             raise ValidationError({"count": ["belongs to match: whole"]})
 

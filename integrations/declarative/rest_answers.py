@@ -107,7 +107,7 @@ def _whole(results: Results | None, body: Any, sent: Sequence[Sent]) -> list[Del
     reference = None
     if results is not None:
         count = results.count(answer)
-        if count is not None and count != len(sent):
+        if results.has_count and (type(count) is not int or count != len(sent)):
             raise UncertainError("answer_does_not_match", "the destination counts other records than were sent")
         reference = results.reference(answer) if len(sent) == 1 else None
     return [

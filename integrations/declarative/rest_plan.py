@@ -47,6 +47,7 @@ class Results:
     at: Path
     match: Match
     has_status: bool
+    has_count: bool
     count: Getter
     key: Getter
     status: Getter
@@ -197,7 +198,7 @@ def _split(path: str) -> Path:
 
 def _results(node: Mapping[str, Any]) -> Results:
     read = {name: getter(_split(node[name]) if name in node else None) for name in _READ}
-    return Results(at=_split(node["at"]), match=node["match"], has_status="status" in node, **read)
+    return Results(at=_split(node["at"]), match=node["match"], has_status="status" in node, has_count="count" in node, **read)
 
 
 _READ: Final = ("count", "key", "status", "reference", "code", "field")
