@@ -16,7 +16,7 @@ from typing import Final
 from consent.audit.merkle import CompactRange, Levels, node_hash
 
 #: Exchanges tried in one segment; one costs some 30 microseconds.
-MAX_TRIES: Final = 30_000
+MAX_TRIES: Final = 100_000
 #: Hashes spent on moves in one segment; one costs some 0.7 microseconds.
 MAX_HASHES: Final = 1_000_000
 
