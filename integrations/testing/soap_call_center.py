@@ -101,7 +101,7 @@ class SoapCallCenter(Simulator):
             return
         log: Any = self._schema.error_log
         path = log[0].path or "."
-        namespaces = {prefix: uri for prefix, uri in request.nsmap.items() if prefix}
+        namespaces = {prefix: uri for node in request.iter() for prefix, uri in node.nsmap.items() if prefix}
         found: Any = etree.ElementTree(request).xpath(path, namespaces=namespaces)  # the path begins at the request
         node: etree._Element = found[0] if found else request
         lead = next((up for up in (node, *node.iterancestors()) if etree.QName(up).localname == "lead"), None)

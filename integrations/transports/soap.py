@@ -11,7 +11,7 @@ say (``faults``), by its manifest. What is certain without a manifest, such as a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lxml import etree
@@ -24,7 +24,7 @@ from zeep.wsse.username import UsernameToken
 from integrations.contract.manifest import Endpoint, Limits
 from integrations.transports.http import GuardedSession, Intent, open_session
 from integrations.transports.soap_answers import Answer, Fault, read_envelope
-from integrations.transports.soap_records import Batch, Records, insert_records
+from integrations.transports.soap_records import Batch, Records, mark_place
 from integrations.transports.wsdl import choose_binding
 from schemas.errors import ConfigurationError, TerminalError
 from schemas.soap_schema import Security
@@ -72,7 +72,7 @@ class SoapService:
         # raw_response: zeep writes, we send and read. One element zeep does not expect would otherwise cost a whole answer.
         settings = Settings(raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
         self._client = Client(  # type: ignore[no-untyped-call] # zeep is half typed
-            wsdl, transport=_Writer(), settings=settings, plugins=[insert_records]
+            wsdl, transport=_Writer(), settings=settings, plugins=[mark_place]
         )
         self._service = self._client.create_service(  # type: ignore[no-untyped-call] # as above
             self._binding.name.text, endpoint.base_url
@@ -102,14 +102,14 @@ class SoapService:
     def _build(self, operation: str, arguments: Mapping[str, Any], records: Records | None) -> _Envelope:
         failure: TerminalError
         try:
-            with insert_records.armed(records):
+            with mark_place.armed(records):
                 envelope: _Envelope = self._service[operation](**(records.placeholder(arguments) if records else arguments))
         except (ZeepError, ValueError, TypeError, AttributeError, KeyError) as error:
             failure = TerminalError(
                 "request_not_built", f"the request does not fit the WSDL ({type(error).__name__})", field=operation
             )
         else:
-            return envelope
+            return envelope if records is None else replace(envelope, body=records.put_into(envelope.body))
         raise failure  # out here, without the context: zeep's messages quote values
 
     def _operation(self, name: str) -> Any:

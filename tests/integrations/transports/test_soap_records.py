@@ -13,7 +13,7 @@ from zeep import Client
 import integrations.destinations as vendors
 from integrations.contract.manifest import Endpoint, Limits
 from integrations.transports.soap import SoapService
-from integrations.transports.soap_records import Batch, as_text, insert_records
+from integrations.transports.soap_records import Batch, as_text, as_xml, mark_place
 from integrations.transports.wsdl import load_wsdl
 from schemas.errors import ConfigurationError
 from schemas.soap_schema import Security
@@ -115,7 +115,7 @@ def test_a_nested_misfit_leaves_nothing_of_it_behind(nested: SoapService) -> Non
     prepared, misfits = nested.batch("Do", "entries.entry").prepare([{"id": "2", "pair": []}, good, {"oops": "1"}])
     assert sorted(misfits) == [0, 2]
     assert {misfit.code for misfit in misfits.values()} == {"does_not_fit_wsdl"}
-    assert len(prepared.nodes) == 1
+    assert len(prepared.written) == 1
 
 
 def test_a_misfit_is_named_by_element_and_left_out(service: SoapService) -> None:
@@ -125,7 +125,7 @@ def test_a_misfit_is_named_by_element_and_left_out(service: SoapService) -> None
         1: ("missing_element", "phone"),
         2: ("not_in_wsdl", "shoeSize"),
     }
-    assert len(prepared.nodes) == 1
+    assert len(prepared.written) == 1
 
 
 def test_arguments_before_and_after_keep_their_order(service: SoapService) -> None:
@@ -153,6 +153,13 @@ def test_keys_alone_are_a_list_of_elements(service: SoapService) -> None:
 )
 def test_values_become_text_xml_can_carry(value: object, text: str) -> None:
     assert as_text(value) == text
+    assert etree.fromstring(f"<a>{as_xml(value)}</a>").text == text
+
+
+def test_no_value_can_write_mark_up(service: SoapService) -> None:
+    nasty = "]]> <leadgate-records/> &amp; </r:phone><r:phone> \r\n <!-- \"'"
+    body = written(service, service.batch("AddLeads", "lead"), [record(0, givenName=nasty)], {"callList": "x"}, "AddLeads")
+    assert [node.text for node in etree.fromstring(body).iter("{*}givenName")] == [nasty]
 
 
 @pytest.mark.parametrize(("operation", "path"), [("AddLeads", "nothing"), ("AddLeads", "lead.nothing"), ("Nope", "lead")])
@@ -170,6 +177,6 @@ def test_a_path_that_is_not_repeated_is_refused(service: SoapService) -> None:
 
 def test_nothing_stays_armed_after_a_request(service: SoapService) -> None:
     prepared, _ = service.batch("AddLeads", "lead").prepare([record(0)])
-    with insert_records.armed(prepared):
+    with mark_place.armed(prepared):
         pass
     assert b"externalId" not in service._build("Ping", {}, None).body
