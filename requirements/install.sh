@@ -38,10 +38,8 @@ from_pip() {
 
 uv() {
     index=${PIP_INDEX_URL:-$(from_pip index-url)}
-    more=${PIP_EXTRA_INDEX_URL:-$(from_pip extra-index-url)}
     certificates=${PIP_CERT:-$(from_pip cert)}
     if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
-    if [ -n "$more" ]; then export UV_INDEX="${UV_INDEX:-$more}"; fi
     if [ -n "$certificates" ]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"; fi
     "$venv/bin/uv" --quiet --no-python-downloads pip "$@"
 }
@@ -50,11 +48,14 @@ uv() {
 sync() {
     python=$1
     shift
-    # Any index may serve a file: the hash in the lock says whether it is the one we mean.
+    # Any further index may serve a file too: the hash in the lock says whether it is the one we mean.
+    more=${PIP_EXTRA_INDEX_URL:-$(from_pip extra-index-url)}
+    if [ -n "$more" ]; then export UV_INDEX="${UV_INDEX:-$more}"; fi
     uv sync --python "$python" --require-hashes --index-strategy unsafe-best-match "$@"
 }
 
 # One file for Python 3.11 to 3.13 on every platform; it names hashes and no address. Versions it has already are kept.
+# Only the main index is asked: an extra one may hold some files of a release and not the others.
 lock() {
     uv compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate "$@" >/dev/null
 }
