@@ -208,3 +208,11 @@ balance = Table(
     Column("tree_size", BigInteger, nullable=False),
     Column("counts", Text, nullable=False),
 )
+
+#: Facts about this very ledger, such as which keyring seals it.
+ledger_property = Table(
+    "ledger_property",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("value", Text, nullable=False),
+)

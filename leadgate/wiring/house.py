@@ -63,7 +63,7 @@ class House(Parts):
             ledger=self.ledger,
             vault=self.vault,
             index=self.index,
-            pseudonyms=Pseudonyms(self.keys, self.settings.tenant),
+            pseudonyms=Pseudonyms(self.own_keys, self.settings.tenant),
             sources=self.sources,
             policies=self.policies,
             key_lengths=lengths,
@@ -230,6 +230,11 @@ class House(Parts):
         """The leaves about one lead, for its trace."""
         with self.ledger.snapshot() as tx:
             return log.leaves_of(tx, lead_id)
+
+    def example_lead(self) -> str | None:
+        """Id of a lead with an eventful walk, to show one."""
+        with self.ledger.snapshot() as tx:
+            return log.eventful_lead(tx)
 
     def export(self, target: Path) -> Exported:
         """Write the audit export at ``target``."""

@@ -10,14 +10,14 @@ from typing import Self
 
 from consent.audit.note import SignerKey
 from consent.blind_index import BlindIndex
-from consent.keys.provider import KeyProvider
+from consent.keys.provider import KeyProvider, keyring_identity
 from consent.vault import Vault
 from integrations import registry
 from integrations.contract.destination import Destination
 from integrations.contract.manifest import Manifest
 from integrations.contract.source import Source, WebhookSource
 from leadgate.settings import Settings, compose_policies
-from leadgate.storage import schema
+from leadgate.storage import properties, schema
 from leadgate.storage.engine import Ledger
 from leadgate.wiring.credentials import Credentials
 from leadgate.wiring.keys import open_keyring, open_log_key
@@ -52,8 +52,25 @@ class Parts:
 
     @cached_property
     def keys(self) -> KeyProvider:
-        """The key provider."""
+        """The key provider, whatever it opens."""
         return open_keyring(self.settings)
+
+    @cached_property
+    def own_keys(self) -> KeyProvider:
+        """The key provider. Raises ConfigurationError if what stands in the ledger was sealed under another keyring."""
+        identity = keyring_identity(self.keys)
+        with self.ledger.snapshot() as tx:
+            known = properties.read(tx, properties.KEYRING)
+        if known is None:
+            with self.ledger.transaction() as tx:
+                known = properties.keep(tx, properties.KEYRING, identity)
+        if known != identity:
+            raise ConfigurationError(
+                "wrong_keyring",
+                "the ledger was sealed under another keyring: restore that one; under this one no seal opens",
+                field="LEADGATE_KEYRING",
+            )
+        return self.keys
 
     @cached_property
     def log_key(self) -> SignerKey:
@@ -63,12 +80,12 @@ class Parts:
     @cached_property
     def vault(self) -> Vault:
         """The vault."""
-        return Vault(self.keys, self.settings.tenant)
+        return Vault(self.own_keys, self.settings.tenant)
 
     @cached_property
     def index(self) -> BlindIndex:
         """The blind indexes."""
-        return BlindIndex(self.keys, self.settings.tenant)
+        return BlindIndex(self.own_keys, self.settings.tenant)
 
     @cached_property
     def manifests(self) -> Mapping[str, Manifest]:

@@ -138,6 +138,12 @@ def upgrade() -> None:
     op.create_index("lead_fingerprint", "lead", ["fingerprint"], unique=False)
     op.create_index("lead_person", "lead", ["person_id"], unique=False)
     op.create_table(
+        "ledger_property",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "person",
         sa.Column("person_id", sa.String(length=36), nullable=False),
         sa.Column("brand", sa.String(length=64), nullable=False),
