@@ -35,7 +35,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import integrations.destinations as vendors
 from integrations.contract.loading import complaint
 from integrations.contract.manifest import Endpoint, Manifest
 from integrations.mapping import Mapper, compile_mapping
@@ -122,7 +121,7 @@ class SoapPlanner:
     def service(self, endpoint: Endpoint) -> SoapService:
         """The port the manifest speaks of, at the endpoint's address."""
         # An absolute path stays what it is: a customer's own WSDL may live anywhere.
-        folder = self._manifest.folder or Path(next(iter(vendors.__path__))) / self._manifest.name
+        folder = self._manifest.folder or Path()
         return SoapService(
             wsdl=load_wsdl(folder / str(endpoint.options.get("wsdl", self._loaded["wsdl"]))),
             endpoint=endpoint,
