@@ -98,4 +98,4 @@ def traces(value: str) -> Iterator[str]:
     yield repr(raw)[2:-1]
     if value.startswith("+"):
         yield value[1:]
-        yield f"8{value[2:]}"
+        yield value[-10:]  # the national number, whatever was put before it

@@ -136,16 +136,16 @@ class World:
             self._journal.flush()
 
     def _replay(self, journal: Path) -> None:
-        with journal.open(encoding="utf-8") as lines:
-            for line in lines:
-                if not line.endswith("\n"):
-                    break  # the process died while it wrote this line: the change was never answered
-                change, key, fields = json.loads(line)
-                if change == "suppress":
-                    self.suppress(key, marks=fields)
-                elif change == "reset":
-                    self.reset()
-                elif change == "erase":
-                    self.erase(key)
-                else:
-                    (self.append if change == "append" else self.upsert)(key, fields)
+        whole, newline, cut = journal.read_text(encoding="utf-8").rpartition("\n")
+        if cut:  # the process died while it wrote this line: the change was never answered
+            journal.write_text(whole + newline, encoding="utf-8")
+        for line in whole.split("\n") if whole else ():
+            change, key, fields = json.loads(line)
+            if change == "suppress":
+                self.suppress(key, marks=fields)
+            elif change == "reset":
+                self.reset()
+            elif change == "erase":
+                self.erase(key)
+            else:
+                (self.append if change == "append" else self.upsert)(key, fields)
