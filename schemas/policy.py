@@ -94,6 +94,7 @@ class DeliveryRules:
     """How hard we try, and how careful we are when in doubt."""
 
     lease: timedelta = timedelta(minutes=3)  # a claim not settled by then is in doubt; longer than any call
+    call_margin: timedelta = timedelta(seconds=5)  # what a call may take beyond the destination's own timeouts
     settle: timedelta = timedelta(seconds=10)  # wait before a doubt is read back: the vendor may still be writing
     attempts: int = 12  # sends that may fail before a delivery is a dead letter
     backoff_base: timedelta = timedelta(seconds=5)

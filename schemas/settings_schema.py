@@ -116,6 +116,7 @@ class DeliverySchema(Part):
     """How hard a delivery tries: ``DeliveryRules``, which holds the defaults."""
 
     lease = Duration()
+    call_margin = Duration()
     settle = Duration()
     attempts = _count()
     backoff_base = Duration()

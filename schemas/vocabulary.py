@@ -94,6 +94,10 @@ class Outcome(StrEnum):
 FINAL_OUTCOMES = frozenset({Outcome.ACCEPTED, Outcome.REJECTED, Outcome.DEAD, Outcome.SUPPRESSED})
 
 
+#: Reason of a dead delivery of which nobody knows whether it arrived: the recipient may hold it.
+IN_DOUBT = "in_doubt"
+
+
 class RecipientKind(StrEnum):
     CALL_CENTER = "call_center"
     CRM = "crm"

@@ -1,5 +1,8 @@
 """Dispatch: claim, ask the gate again, open the minimum, send, write down what became of it.
 
+The gate is asked, and the vault opened, for one batch right before it is sent: a withdrawal or an erasure that was committed
+while the batches before it were under way stops it.
+
 Argument for exactly one effect, in the numbers the code carries:
 
 1. A delivery is claimed, with a lease, in a committed transaction before a byte is sent; so whoever dies leaves a claim behind.
@@ -26,14 +29,11 @@ from leadgate.pipeline.outcome import Outcomes
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import log, outbox, throttle
 from leadgate.storage.clock import to_micros
-from leadgate.storage.engine import Ledger
+from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import Claimed
 from schemas.delivery import DeliveryReceipt, Disclosure
 from schemas.errors import DeliveryError, TerminalError, TransientError, UncertainError
 from schemas.policy import BrandPolicy, DeliveryRules
-
-#: Seconds a call may take beyond its own timeouts before we call the lease too short.
-_CALL_MARGIN = 5.0
 
 
 @dataclass(slots=True)
@@ -42,8 +42,10 @@ class _Round:
 
     settled: Outcomes
     failures: int
+    lease_until: datetime
     code: str | None = None
     stop: DeliveryError | None = None
+    rest: bool = False  # the rate limit gives us no turn within this lease
     pause_until: datetime | None = None
     succeeded: bool = False
     count: DispatchCount = field(default_factory=DispatchCount)
@@ -74,79 +76,77 @@ class Dispatcher:
         self._opener = Opener(vault=vault, policies=policies, destination=self.destination)
         self._doubts = Doubts(ledger=ledger, connector=connector, rules=rules, worker=worker, clock=clock)
         limits = connector.limits
-        self._call_budget = timedelta(seconds=limits.connect_timeout + limits.read_timeout + _CALL_MARGIN)
+        self._call_budget = timedelta(seconds=limits.connect_timeout + limits.read_timeout) + rules.call_margin
         if rules.lease <= self._call_budget:
             raise TerminalError("lease_too_short", "the lease must outlast the destination's timeouts", field=self.destination)
 
     def run(self, *, seconds: float, progress: Callable[[DispatchCount], None] | None = None) -> DispatchCount:
         """Send until nothing is due, the destination asks for rest, or ``seconds`` have passed.
 
-        Raises TerminalError after writing everything down, if the destination needs a person.
+        Raises TerminalError after writing everything down, if the destination needs a person: to send, or to read back.
         """
         deadline = time.monotonic() + seconds
         total = DispatchCount()
         while True:
-            with self._ledger.transaction() as tx:
+            with self._ledger.snapshot() as tx:
                 standing = throttle.read(tx, self.destination)
-            now = self._clock()
-            if standing.open_until is not None and standing.open_until > to_micros(now):
+            if standing.open_until is not None and standing.open_until > to_micros(self._clock()):
                 return total
             total += self._doubts.resolve()
             turn = self._round(probe=standing.open_until is not None, failures=standing.failures)
-            if turn is None:
-                return total
-            total += turn.count
-            if progress:
-                progress(total)
-            if isinstance(turn.stop, TerminalError):
-                raise turn.stop
-            if turn.stop is not None or time.monotonic() >= deadline:
+            if turn is not None:
+                total += turn.count
+                if progress:
+                    progress(total)
+                if isinstance(turn.stop, TerminalError):
+                    raise turn.stop
+            if turn is None or turn.stop is not None or turn.rest or time.monotonic() >= deadline:
+                if self._doubts.failure is not None:
+                    raise self._doubts.failure
                 return total
 
     # -- one round ---------------------------------------------------------------------------------------------------------
 
     def _round(self, *, probe: bool, failures: int) -> _Round | None:
-        now = self._clock()
         size = self._connector.manifest.capabilities.batch_size
-        limit = size if probe else size * self._rules.batches_per_claim
-        lease_until = now + self._rules.lease
-        with self._ledger.transaction() as tx:
-            claimed = outbox.claim(
+        lease_until = self._clock() + self._rules.lease
+        claimed = self._claim(size if probe else size * self._rules.batches_per_claim, lease_until)
+        if not claimed:
+            return None
+        outcomes = Outcomes(destination=self.destination, rules=self._rules, now=self._clock)
+        turn = _Round(settled=outcomes, failures=failures, lease_until=lease_until)
+        for start in range(0, len(claimed), size):
+            batch = claimed[start : start + size]
+            if turn.stop is None and not turn.rest and self._clock() + self._call_budget < lease_until:
+                self._send(batch, turn)
+            else:
+                outcomes.give_back(batch)
+        self._settle(turn)
+        return turn
+
+    def _claim(self, limit: int, lease_until: datetime) -> list[Claimed]:
+        return self._ledger.retrying(
+            lambda tx: outbox.claim(
                 tx,
                 destination=self.destination,
                 worker=self._worker,
                 limit=limit,
-                now=to_micros(now),
+                now=to_micros(self._clock()),
                 lease_until=to_micros(lease_until),
             )
-            withdrawn = self._opener.standing(tx, claimed)
-        if not claimed:
-            return None
-        outcomes = Outcomes(destination=self.destination, rules=self._rules, now=self._clock)
-        ready: list[tuple[Claimed, Disclosure]] = []
-        for one in claimed:
-            opened = self._opener.open(one, withdrawn.get(one.person_id, {}), now)
-            if isinstance(opened, Disclosure):
-                ready.append((one, opened))
-            else:
-                outcomes.refuse(one, opened)
-        turn = _Round(settled=outcomes, failures=failures)
-        for start in range(0, len(ready), size):
-            batch = ready[start : start + size]
-            if turn.stop is not None or self._clock() + self._call_budget >= lease_until:
-                outcomes.give_back([one for one, _ in batch])
-                continue
-            self._send(batch, turn, lease_until)
-        self._settle(turn)
-        return turn
+        )
 
-    def _send(self, batch: Sequence[tuple[Claimed, Disclosure]], turn: _Round, lease_until: datetime) -> None:
-        if not self._wait_for_turn(lease_until):
-            turn.settled.give_back([one for one, _ in batch])
+    def _send(self, batch: Sequence[Claimed], turn: _Round) -> None:
+        if not self._wait_for_turn(turn.lease_until):
+            turn.rest = True
+            turn.settled.give_back(batch)
             return
-        claimed = [one for one, _ in batch]
+        ready = self._open(batch, turn)
+        if not ready:
+            return
+        claimed = [one for one, _ in ready]
         try:
-            receipts: Sequence[DeliveryReceipt] = self._connector.deliver([disclosure for _, disclosure in batch])
+            receipts: Sequence[DeliveryReceipt] = self._connector.deliver([disclosure for _, disclosure in ready])
         except TransientError as error:
             turn.settled.put_off(claimed, error)
             turn.stop, turn.code = error, error.code
@@ -163,26 +163,45 @@ class Dispatcher:
             turn.stop, turn.code, turn.failures = error, error.code, self._rules.breaker_failures
         else:
             turn.failures, turn.code, turn.succeeded = 0, None, True
-            for one, disclosure, receipt in zip(claimed, (pair[1] for pair in batch), receipts, strict=True):
+            for one, disclosure, receipt in zip(claimed, (pair[1] for pair in ready), receipts, strict=True):
                 turn.settled.read(one, receipt, fields=disclosure.fields.reveal())
+
+    def _open(self, batch: Sequence[Claimed], turn: _Round) -> list[tuple[Claimed, Disclosure]]:
+        """Ask the gate in the moment of sending, and open what may go."""
+        now = self._clock()
+        with self._ledger.snapshot() as tx:
+            withdrawn = self._opener.standing(tx, batch)
+            erased = self._opener.erased(tx, batch)
+        ready: list[tuple[Claimed, Disclosure]] = []
+        for one in batch:
+            gone = one.person_id in erased
+            opened = "erased" if gone else self._opener.open(one, withdrawn.get(one.person_id, {}), now)
+            if isinstance(opened, Disclosure):
+                ready.append((one, opened))
+            else:
+                turn.settled.refuse(one, opened)
+        return ready
 
     def _wait_for_turn(self, lease_until: datetime) -> bool:
         """Keep the rate limit; False if our turn comes too late for the lease."""
         limits = self._connector.limits
-        if not limits.calls_per_second:
+        rate = limits.calls_per_second
+        if not rate:
             return True
         now = self._clock()
-        with self._ledger.transaction() as tx:
-            begins = throttle.reserve(
+        begins = self._ledger.retrying(
+            lambda tx: throttle.reserve(
                 tx,
                 destination=self.destination,
                 now=to_micros(now),
-                interval=round(1e6 / limits.calls_per_second),
+                interval=round(1e6 / rate),
                 burst=limits.burst,
+                latest=to_micros(lease_until - self._call_budget) - 1,
             )
-        wait = (begins - to_micros(now)) / 1e6
-        if now + timedelta(seconds=wait) + self._call_budget >= lease_until:
+        )
+        if begins is None:
             return False
+        wait = (begins - to_micros(now)) / 1e6
         if wait > 0:
             self._sleep(wait)
         return True
@@ -191,17 +210,18 @@ class Dispatcher:
         """Argument 5: outcomes and leaves in one transaction, of those that are still ours."""
         outcomes = turn.settled
         now = self._clock()
-        recorder = Recorder(at=now)
-        with self._ledger.transaction() as tx:
+        open_until = turn.pause_until
+        if turn.failures >= self._rules.breaker_failures:
+            doubled = self._rules.breaker_pause * 2 ** min(turn.failures - self._rules.breaker_failures, 20)
+            open_until = now + min(doubled, self._rules.backoff_cap)
+
+        def work(tx: Transaction) -> set[str]:
             mine = outbox.settle(tx, self._worker, outcomes.rows)
+            recorder = Recorder(at=now)
             for delivery_id, note in outcomes.notes:
                 if delivery_id in mine:
                     note(recorder)
             log.append(tx, recorder.leaves)
-            open_until = turn.pause_until
-            if turn.failures >= self._rules.breaker_failures:
-                doubled = self._rules.breaker_pause * 2 ** min(turn.failures - self._rules.breaker_failures, 20)
-                open_until = now + min(doubled, self._rules.backoff_cap)
             throttle.record(
                 tx,
                 destination=self.destination,
@@ -210,4 +230,6 @@ class Dispatcher:
                 open_until=to_micros(open_until) if open_until else None,
                 success_at=to_micros(now) if turn.succeeded else None,
             )
-        turn.count = outcomes.count(mine)
+            return mine
+
+        turn.count = outcomes.count(self._ledger.retrying(work))

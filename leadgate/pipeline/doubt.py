@@ -1,11 +1,13 @@
 """Doubts: deliveries of which nobody knows whether they arrived, and how each is ended without sending blindly.
 
 Found at the destination: accepted. Certainly not there: queued again. Cannot be read back: repeated where a repetition is one
-record (upsert), else a dead letter flagged to a person.
+record (upsert), else a dead letter flagged to a person. After the last attempt nothing is queued again: to a destination that
+loses every answer the same lead would be sent for ever.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -14,12 +16,12 @@ from leadgate.pipeline.counts import DispatchCount
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import log, outbox
 from leadgate.storage.clock import to_micros
-from leadgate.storage.engine import Ledger
+from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import Doubtful
 from schemas.delivery import Found
-from schemas.errors import DeliveryError
+from schemas.errors import DeliveryError, TerminalError
 from schemas.policy import DeliveryRules
-from schemas.vocabulary import Event, Outcome, WriteMode
+from schemas.vocabulary import IN_DOUBT, Event, Outcome, WriteMode
 
 
 class Doubts:
@@ -34,13 +36,19 @@ class Doubts:
         self._worker = worker
         self._clock = clock
         self._destination = connector.endpoint.destination
+        #: Why the last read-back needs a person; the doubts stay, and whoever runs us raises it when the rest is done.
+        self.failure: TerminalError | None = None
 
     def resolve(self) -> DispatchCount:
         """Turn expired leases into doubts, then end every doubt that is due."""
         count = self._orphans()
+        self.failure = None
         while due := self._claim():
             try:
                 found = self._read_back(due)
+            except TerminalError as error:
+                self.failure = error
+                return count
             except DeliveryError:
                 return count  # the destination does not answer: they stay in doubt and are due again after the lease
             count += self._end(due, found)
@@ -48,10 +56,11 @@ class Doubts:
 
     def _orphans(self) -> DispatchCount:
         now = self._clock()
-        recorder = Recorder(at=now)
-        with self._ledger.transaction() as tx:
+
+        def work(tx: Transaction) -> int:
             look_at = to_micros(now + self._rules.settle)
             orphans = outbox.expire_leases(tx, destination=self._destination, now=to_micros(now), look_at=look_at)
+            recorder = Recorder(at=now)
             for one in orphans:
                 recorder.note(
                     Event.DELIVERY_UNCERTAIN,
@@ -60,12 +69,14 @@ class Doubts:
                     facts={"destination": self._destination, "code": "lease_expired", "attempt": one.attempt},
                 )
             log.append(tx, recorder.leaves)
-        return DispatchCount(uncertain=len(orphans))
+            return len(orphans)
+
+        return DispatchCount(uncertain=self._ledger.retrying(work))
 
     def _claim(self) -> list[Doubtful]:
         now = self._clock()
-        with self._ledger.transaction() as tx:
-            return outbox.claim_doubtful(
+        return self._ledger.retrying(
+            lambda tx: outbox.claim_doubtful(
                 tx,
                 destination=self._destination,
                 worker=self._worker,
@@ -73,6 +84,7 @@ class Doubts:
                 now=to_micros(now),
                 look_again=to_micros(now + self._rules.lease),
             )
+        )
 
     def _read_back(self, due: Sequence[Doubtful]) -> Mapping[str, Found] | None:
         if not self._connector.manifest.capabilities.lookup:
@@ -81,27 +93,45 @@ class Doubts:
 
     def _end(self, due: Sequence[Doubtful], found: Mapping[str, Found] | None) -> DispatchCount:
         now = self._clock()
+        moment = to_micros(now)
         recorder = Recorder(at=now)
-        rows, accepted, dead, queued = [], 0, 0, 0
-        repeatable = self._connector.manifest.capabilities.write_mode is WriteMode.UPSERT
+        rows: list[tuple[str, str, str, str | None, None, int | None, int | None, int]] = []
+        states: dict[str, Outcome] = {}
         for one in due:
             hit = found.get(one.key) if found is not None else None
-            if hit is not None:
-                state, code, ref, doubles = Outcome.ACCEPTED, "read_back_found", hit.vendor_ref, hit.count
-                accepted += 1
-            elif found is not None or repeatable:
-                code = "read_back_absent" if found is not None else "repeatable"
-                state, ref, doubles = Outcome.QUEUED, None, 0
-                queued += 1
-            else:
-                state, code, ref, doubles = Outcome.DEAD, "in_doubt", None, 0
-                dead += 1
-            moment = to_micros(now)
-            due, decided = (moment, None) if state is Outcome.QUEUED else (None, moment)
-            rows.append((one.delivery_id, state.value, code, ref, None, due, decided, one.attempt))
+            state, code = self._verdict(one, hit, read_back=found is not None)
+            again, decided = (moment, None) if state is Outcome.QUEUED else (None, moment)
+            rows.append(
+                (one.delivery_id, state.value, code, hit.vendor_ref if hit else None, None, again, decided, one.attempt)
+            )
+            states[one.delivery_id] = state
+            doubles = hit.count if hit else 0
             facts = {"destination": self._destination, "outcome": state.value, "resolved_by": code, "count": doubles}
             recorder.note(Event.DELIVERY_RESOLVED, delivery_id=one.delivery_id, lead_id=one.lead_id, facts=facts)
-        with self._ledger.transaction() as tx:
+
+        def work(tx: Transaction) -> set[str]:
             mine = outbox.settle(tx, self._worker, rows)
             log.append(tx, [leaf for row, leaf in zip(rows, recorder.leaves, strict=True) if row[0] in mine])
-        return DispatchCount(resolved=len(mine), accepted=accepted, dead=dead, queued=queued, late=len(rows) - len(mine))
+            return mine
+
+        mine = self._ledger.retrying(work)
+        ended = Counter(states[delivery_id] for delivery_id in mine)
+        return DispatchCount(
+            resolved=len(mine),
+            accepted=ended[Outcome.ACCEPTED],
+            dead=ended[Outcome.DEAD],
+            queued=ended[Outcome.QUEUED],
+            late=len(rows) - len(mine),
+        )
+
+    def _verdict(self, one: Doubtful, hit: Found | None, *, read_back: bool) -> tuple[Outcome, str]:
+        """What becomes of one doubt, and why."""
+        repeatable = self._connector.manifest.capabilities.write_mode is WriteMode.UPSERT
+        exhausted = one.attempt >= self._rules.attempts
+        if hit is not None:
+            return Outcome.ACCEPTED, "read_back_found"
+        if read_back:
+            return (Outcome.DEAD, "attempts_exhausted") if exhausted else (Outcome.QUEUED, "read_back_absent")
+        if repeatable and not exhausted:
+            return Outcome.QUEUED, "repeatable"
+        return Outcome.DEAD, IN_DOUBT

@@ -31,18 +31,26 @@ class Opener:
         self._fields = lru_cache(maxsize=None)(self._disclosed)
 
     def standing(self, tx: Transaction, claimed: Sequence[Claimed]) -> dict[str, dict[str, datetime]]:
-        """What the claimed people took back, read in the claiming transaction: the last moment before the send."""
+        """What the claimed people took back, read right before the send."""
         taken = people.withdrawals(tx, {one.person_id for one in claimed})
         return {
             person: {purpose: from_micros(moment) for purpose, moment in purposes.items()} for person, purposes in taken.items()
         }
+
+    def erased(self, tx: Transaction, claimed: Sequence[Claimed]) -> set[str]:
+        """Which of the claimed people have no key any more; a claim may be older than the erasure."""
+        return people.erased(tx, {one.person_id for one in claimed})
 
     def refuses(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> str | None:
         """Why this delivery must not go, or None; opens nothing."""
         gate = self._gates.get(one.brand)
         if gate is None:
             return "unknown_brand"
-        finding = gate.may_send(_record(one), destination=self._destination, purpose=one.purpose, withdrawn=withdrawn, now=now)
+        try:
+            record = _record(one)
+        except (ValueError, OverflowError):  # somebody wrote to the row; verify names it, and the others go on
+            return "record_unreadable"
+        finding = gate.may_send(record, destination=self._destination, purpose=one.purpose, withdrawn=withdrawn, now=now)
         if finding is not None:
             return finding.reason.value
         return "erased" if one.sealed is None or one.wrapped_key is None or one.key_version is None else None

@@ -44,8 +44,8 @@ class Outcomes:
         self.notes: list[tuple[str, Callable[[Recorder], None]]] = []
 
     def refuse(self, one: Claimed, reason: str) -> None:
-        """The gate's second look, or the vault, said no: suppressed; a seal that does not open needs a person: dead."""
-        state = Outcome.DEAD if reason.startswith("seal_") else Outcome.SUPPRESSED
+        """The gate's second look, or the vault, said no: suppressed; what cannot be opened or read needs a person: dead."""
+        state = Outcome.DEAD if reason.startswith(("seal_", "record_")) else Outcome.SUPPRESSED
         self._add(one, state, reason=reason, attempt=one.attempt - 1)
 
     def give_back(self, claimed: Sequence[Claimed], *, reason: str | None = None) -> None:

@@ -10,10 +10,7 @@ from leadgate.storage import log, outbox
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Transaction
 from leadgate.storage.outbox import DeadLetter
-from schemas.vocabulary import Event
-
-#: Reason of a dead letter of which nobody knows whether it arrived.
-IN_DOUBT = "in_doubt"
+from schemas.vocabulary import IN_DOUBT, Event
 
 
 def find(

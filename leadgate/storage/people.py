@@ -28,6 +28,15 @@ def find(tx: Transaction, digests: Sequence[bytes]) -> dict[bytes, KnownPerson]:
     return {bytes(row[0]): KnownPerson(person_id=row[1], wrapped_key=bytes(row[2]), key_version=row[3]) for row in rows}
 
 
+#: Advisory lock: one transaction at a time decides who is a new person, what is a duplicate, what is taken back or erased.
+_PEOPLE_LOCK = 0x6C65_6164_6164
+
+
+def lock(tx: Transaction) -> None:
+    """Hold the people until the transaction ends. Whoever reads who is known in order to write about them takes it first."""
+    tx.lock(_PEOPLE_LOCK)
+
+
 def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
     """Rows are (person_id, brand, state, created_at, wrapped_key, key_version)."""
     tx.insert("person", ("person_id", "brand", "state", "created_at", "wrapped_key", "key_version"), rows)
@@ -36,6 +45,12 @@ def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
 def add_identifiers(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
     """Rows are (digest, person_id, kind, key_version)."""
     tx.insert("identifier", ("digest", "person_id", "kind", "key_version"), rows)
+
+
+def erased(tx: Transaction, person_ids: Iterable[str]) -> set[str]:
+    """Those whose key was destroyed."""
+    rows = tx.rows_in("select person_id from person where wrapped_key is null and person_id in :values", list(person_ids))
+    return {row[0] for row in rows}
 
 
 def withdrawals(tx: Transaction, person_ids: Iterable[str]) -> dict[str, dict[str, int]]:

@@ -27,22 +27,29 @@ def read(tx: Transaction, destination: str) -> Standing:
     return Standing(failures=rows[0][0], open_until=rows[0][1], next_call_at=rows[0][2])
 
 
-def reserve(tx: Transaction, *, destination: str, now: int, interval: int, burst: int, calls: int = 1) -> int:
-    """Reserve the next ``calls`` calls (generic cell rate algorithm, ITU-T I.371) and answer when the first may begin."""
+def reserve(
+    tx: Transaction, *, destination: str, now: int, interval: int, burst: int, latest: int, calls: int = 1
+) -> int | None:
+    """Reserve the next ``calls`` calls (generic cell rate algorithm, ITU-T I.371) and answer when the first may begin.
+
+    None, and nothing is reserved, if that would be after ``latest``: a turn that nobody takes must not push the others back.
+    """
     tolerance = interval * (burst - 1)
     tx.run(
         "insert into destination_state (destination, failures, next_call_at) values (:destination, 0, 0)"
         " on conflict (destination) do nothing",
         destination=destination,
     )
-    arrival = tx.rows(
+    rows = tx.rows(
         "update destination_state set next_call_at = case when next_call_at < :now then :now else next_call_at end + :advance"
-        " where destination = :destination returning next_call_at",
+        " where destination = :destination and next_call_at - :tolerance <= :latest returning next_call_at",
         now=now,
         advance=interval * calls,
+        tolerance=tolerance,
+        latest=latest,
         destination=destination,
-    )[0][0]
-    return max(now, int(arrival) - interval * calls - tolerance)
+    )
+    return max(now, int(rows[0][0]) - interval * calls - tolerance) if rows else None
 
 
 def record(
