@@ -73,7 +73,7 @@ class LeadReader:
 
     def read(self, document: object) -> Lead | tuple[Finding, ...]:
         """Check and normalise one document."""
-        if not isinstance(document, Mapping):
+        if type(document) is not dict and not isinstance(document, Mapping):
             return findings_of([Hint.NOT_AN_OBJECT])
         brand = document.get("brand")
         name = brand if isinstance(brand, str) else ""

@@ -77,7 +77,7 @@ class Many(Checked[tuple[str, ...]]):
             if len(value) == 1:  # by far the most common
                 item = None if value[0] is None else read(value[0])
                 return None if item is None else (item,)
-            items = [read(raw) for raw in value if raw is not None]
+            items = [None if raw is None else read(raw) for raw in value]
         except ValidationError:
             raise self._complaints(value) from None
         clean = [item for item in items if item is not None]

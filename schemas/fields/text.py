@@ -43,14 +43,19 @@ _TEXT_TO_CLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udf
 _TEXT_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Precomposed letters of two alphabets with single separators: NFC, trimmed and free of invisibles by construction.
-_PLAIN_LINE = re.compile(r"[A-Za-z\u0410-\u044f\u0401\u04510-9_.]+(?:[ '-][A-Za-z\u0410-\u044f\u0401\u04510-9_.]+)*")
-_PLAIN_NAME = re.compile(r"[A-Za-z\u0410-\u044f\u0401\u0451]+(?:[ '-][A-Za-z\u0410-\u044f\u0401\u0451]+)*")
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Latin and Cyrillic letters in one code point each. None of them is changed by NFC, and no two of them compose:
+# where there is no combining mark, no invisible and no white space but single spaces, there is nothing to normalise.
+_LETTER = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0400-\u0481\u048a-\u04ff"
+_VISIBLE = rf"!-~{_LETTER}\u00ab\u00bb\u2013\u2014\u2116"
+_is_plain_name = re.compile(rf"[{_LETTER}]+(?:[ '-][{_LETTER}]+)*").fullmatch
+_is_plain_line = re.compile(rf"[{_VISIBLE}]+(?: [{_VISIBLE}]+)*").fullmatch
+_is_code = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
+_is_plain_https = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[!-~]*").fullmatch
+_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 # userinfo ("@" before the path) would be a credential; everything printable in ASCII is left as it is.
-_HTTPS = re.compile(r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][\x21-\x7e]*)?", re.IGNORECASE)
-_PLAIN_HTTPS = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[\x21-\x7e]*")
-_HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
+_is_https = re.compile(
+    r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!-~]*)?", re.ASCII | re.IGNORECASE
+).fullmatch
 
 
 def one_line(value: str, limit: int) -> str:
@@ -76,7 +81,7 @@ class Line(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if len(value) <= self._limit and _PLAIN_LINE.fullmatch(value):
+        if len(value) <= self._limit and _is_plain_line(value):
             return value
         return one_line(value, self._limit) or None
 
@@ -87,7 +92,7 @@ class Name(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if len(value) <= NAME_LIMIT and _PLAIN_NAME.fullmatch(value):
+        if len(value) <= NAME_LIMIT and _is_plain_name(value):
             return value
         name = one_line(value, NAME_LIMIT)
         if not name:
@@ -142,10 +147,10 @@ class Code(Checked[str]):
             raise ValidationError(Hint.NOT_TEXT)
         if len(value) > LINE_LIMIT:
             raise ValidationError(Hint.TOO_LONG)
-        if _CODE.fullmatch(value):
+        if _is_code(value):
             return value
         text = value.strip()
-        if text and not _CODE.fullmatch(text):
+        if text and not _is_code(text):
             raise ValidationError(Hint.NOT_A_CODE)
         return text or None
 
@@ -158,12 +163,12 @@ class Https(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if len(value) <= self.LIMIT and _PLAIN_HTTPS.fullmatch(value):
+        if len(value) <= self.LIMIT and _is_plain_https(value):
             return value
         text = value.strip()
         if len(text) > self.LIMIT:
             raise ValidationError(Hint.TOO_LONG)
-        if text and not _HTTPS.fullmatch(text):
+        if text and not _is_https(text):
             raise ValidationError(Hint.NOT_HTTPS)
         return text or None
 
@@ -174,9 +179,9 @@ class Digest(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if _HEX_DIGEST.fullmatch(value):
+        if _is_digest(value):
             return value
         text = value.strip().lower()
-        if text and not _HEX_DIGEST.fullmatch(text):
+        if text and not _is_digest(text):
             raise ValidationError(Hint.NOT_A_DIGEST)
         return text or None
