@@ -37,7 +37,10 @@ class SalesforceDestination(Destination):
     name: ClassVar[str] = "salesforce"
 
     def __init__(self, *, manifest: Manifest, endpoint: Endpoint) -> None:
-        if endpoint.options.get("hard_delete") is True:
+        hard = endpoint.options.get("hard_delete", False)
+        if not isinstance(hard, bool):
+            raise ConfigurationError("bad_option", "option hard_delete is neither true nor false", field=endpoint.destination)
+        if hard:
             # Only then does the org destroy records; an ordinary delete hides them in the recycle bin.
             manifest = replace(manifest, capabilities=replace(manifest.capabilities, erase=True))
         super().__init__(manifest=manifest, endpoint=endpoint)

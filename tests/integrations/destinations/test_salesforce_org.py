@@ -194,11 +194,11 @@ def test_the_share_can_be_set(org: Salesforce, server: SimulatorServer) -> None:
         assert [receipt.outcome for receipt in destination.deliver(leads(1))] == [Outcome.ACCEPTED]
 
 
-@pytest.mark.parametrize("share", [0, 1.5, "much"])
-def test_a_share_that_is_none_is_named(server: SimulatorServer, share: object) -> None:
+@pytest.mark.parametrize("options", [{"quota_share": 0}, {"quota_share": 1.5}, {"quota_share": "much"}, {"hard_delete": "yes"}])
+def test_an_option_of_the_wrong_shape_is_named(server: SimulatorServer, options: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        connect(server, options={"quota_share": share})
-    assert caught.value.field == "org"
+        connect(server, options=options)
+    assert (caught.value.code, caught.value.field) == ("bad_option", "org")
 
 
 # -- suppress and erase ---------------------------------------------------------------------------------------------------
