@@ -1,0 +1,71 @@
+"""A person is revealed only where it must be: the modules below, each for the reason beside it, and nobody else."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.architecture.tree import PACKAGES, breach, modules, refuse, refuse_idle
+
+#: Who may say ``.reveal()``, and why. A new line here is a decision about privacy: whoever reviews it asks "must it?".
+REVEALS = {
+    "schemas/personal.py": "defines it",
+    # the decisions
+    "consent/gate.py": "asks which fields a lead has, by name; reads no value",
+    "consent/vault.py": "seals: the value goes in, an envelope comes out",
+    # what comes in: bytes that a sender signed, and the secrets that prove it
+    "integrations/sources/document.py": "reads the sender's JSON",
+    "integrations/sources/moderation_export/pickup.py": "weighs rows, to commit in chunks; reads none",
+    "integrations/sources/moderation_webhook/connector.py": "checks a signature over the body; the secret that checks it",
+    "integrations/sources/vk/connector.py": "finds the secret in the body, and compares it",
+    # the shell: the vault's doors
+    "leadgate/pipeline/admit.py": "validates a document, then looks the person up and seals",
+    "leadgate/pipeline/opening.py": "adds the columns kept outside the envelope to what the vault opened; wraps both again",
+    "leadgate/pipeline/dispatch.py": "digests what was disclosed, so that the log can prove it",
+    "leadgate/pipeline/withdraw.py": "turns the identifiers of a withdrawal into blind indexes",
+    "leadgate/wiring/credentials.py": "splits a connection's secret into the words of a rotation",
+    # what goes out: the last instruction before the wire
+    "integrations/declarative/rest.py": "maps disclosed fields to the vendor's JSON; signs in",
+    "integrations/declarative/soap.py": "maps disclosed fields to the vendor's XML",
+    "integrations/destinations/salesforce/connector.py": "maps disclosed fields to the vendor's record",
+    "integrations/destinations/salesforce/org.py": "signs in",
+    "integrations/destinations/salesforce/sign_in.py": "signs in",
+    "integrations/transports/soap.py": "signs in",
+    # invented people only
+    "integrations/testing/conformance/everyday.py": "compares what a simulator holds with what it was sent",
+    "integrations/testing/invented.py": "makes the people of the conformance suite",
+}
+
+
+def test_only_listed_modules_reveal_a_person() -> None:
+    found = {}
+    for module in modules(*PACKAGES, "dags"):
+        for node in module.nodes():
+            named = (
+                (isinstance(node, ast.Attribute) and node.attr == "reveal")
+                or (isinstance(node, ast.Constant) and node.value == "reveal")
+                or (isinstance(node, ast.Name) and node.id == "reveal")
+            )
+            if named:
+                found.setdefault(module.place, node.lineno)
+    refuse(
+        (breach(place, line, "reveals a personal value") for place, line in found.items() if place not in REVEALS),
+        "pass the Personal on to a module that may open it, or list this one in REVEALS with the reason why it must",
+    )
+    refuse_idle(REVEALS.keys() - {"schemas/personal.py"}, found, "tests/architecture/test_personal.py")
+
+
+def test_nobody_reaches_behind_the_wrapper() -> None:
+    refuse(
+        (
+            breach(module.place, node.lineno, "reads Personal._value")
+            for module in modules(*PACKAGES, "dags")
+            if module.place != "schemas/personal.py" and "Personal" in module.text
+            for node in module.nodes()
+            if isinstance(node, ast.Attribute) and node.attr == "_value" and not _is_self(node.value)
+        ),
+        "call .reveal() in a module that may",
+    )
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
