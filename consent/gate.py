@@ -14,7 +14,7 @@ A lead passes only if every line holds; the numbers stand in the code below.
 10. ... and it was not withdrawn since                 GDPR 7(3); 152-FZ 9(2), 15(2); 38-FZ 18(1): stop at once
 11. the person's country is one the brand serves
 12. a destination may have it                          kind, fields, country: see ``consent.policy``
-13. ... and can use it                                 GDPR 5(1)(c): what cannot be used is not handed over
+13. ... and can use it, and reach the person            GDPR 5(1)(c): what cannot be used is not handed over
 14. the same request is not already under way
 
 Lines 8 to 10 are about one purpose each: consent is given and taken back by purpose (152-FZ practice: one purpose, one
@@ -43,6 +43,9 @@ CLOCK_SKEW: Final = timedelta(minutes=5)
 ALL_PURPOSES: Final = "*"
 #: ISO 3166-1 user-assigned: nobody said which country.
 _NO_COUNTRY: Final = "ZZ"
+
+#: A call back needs one of these; where a destination needs a certain one, its manifest requires it.
+_WAYS: Final = frozenset({"phone", "email"})
 
 #: A person can mend these; everything else must not be used.
 MENDABLE: Final = frozenset(
@@ -151,6 +154,8 @@ class Gate:
         return None
 
     def _reachable(self, usable: list[str], present: Iterable[str]) -> tuple[tuple[Route, ...], list[Finding]]:
+        if _WAYS.isdisjoint(present):
+            return (), [Finding(reason=Reason.NO_WAY_TO_REACH, field="phone", hint="neither a phone nor an e-mail is given")]
         routes: list[Route] = []
         lacking: set[str] = set()
         permitted = False

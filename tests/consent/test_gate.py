@@ -12,7 +12,7 @@ from schemas.lead import Lead
 from schemas.policy import Recipient
 from schemas.verdict import Finding, Route
 from schemas.vocabulary import Decision, Language, Reason, RecipientKind
-from tests.consent.agreements import CALLS, DAY, NOW, OTHER, claim, lead, policy, purpose, record
+from tests.consent.agreements import CALLS, CARDS, DAY, NOW, OTHER, claim, lead, policy, purpose, record
 
 
 def test_a_lead_in_order_goes_to_every_destination_its_purposes_allow() -> None:
@@ -121,7 +121,14 @@ TABLE: list[tuple[str, Lead, Standing, list[tuple[Reason, str | None]], Decision
         "13 nothing to reach by",
         lead(fields={"given_name": "Анна"}),
         NEW,
-        [(Reason.NO_WAY_TO_REACH, "email"), (Reason.NO_WAY_TO_REACH, "phone")],
+        [(Reason.NO_WAY_TO_REACH, "phone")],
+        Decision.QUARANTINE,
+    ),
+    (
+        "13 not what the destination needs",
+        lead(fields={"email": "a@example.org"}, consent=claim(purposes=("callback",))),
+        NEW,
+        [(Reason.NO_WAY_TO_REACH, "phone")],
         Decision.QUARANTINE,
     ),
     ("14 duplicate", lead(), Standing(duplicate_of="lead-7"), [(Reason.DUPLICATE, None)], Decision.REFUSE),
@@ -240,6 +247,12 @@ def test_one_route_a_destination_by_its_first_purpose_that_stands() -> None:
     assert decide(lead(), rules, NEW, NOW).routes == (Route(destination="calls", purpose="crm_followup"),)
     fallen = Standing(withdrawn={"crm_followup": NOW})
     assert decide(lead(), rules, fallen, NOW).routes == (Route(destination="calls", purpose="callback"),)
+
+
+def test_nobody_is_called_back_without_a_phone_or_an_address() -> None:
+    undemanding = dataclasses.replace(CARDS, requires=frozenset())
+    verdict = decide(lead(fields={"given_name": "Анна"}), policy(recipients={"cards": undemanding}), NEW, NOW)
+    assert [finding.reason for finding in verdict.findings] == [Reason.NO_WAY_TO_REACH]
 
 
 def test_what_cannot_be_used_is_not_handed_over() -> None:
