@@ -15,7 +15,7 @@ from leadgate.settings.model import BrandSettings, DestinationSettings, Settings
 from leadgate.settings.problems import Problems
 from schemas.lead import PLAIN_FIELDS
 from schemas.policy import BrandPolicy, Recipient
-from schemas.settings_schema import suggest
+from schemas.settings_part import suggest
 
 _PLAIN: Final = frozenset(PLAIN_FIELDS)
 
