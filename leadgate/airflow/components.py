@@ -153,12 +153,13 @@ class AirflowComponents:
         """A token for the REST API, asked for once."""
         if user not in self._tokens:
             answer = self._call("POST", "/auth/token", {"username": user, "password": self.password(user)}, token=None)
-            self._tokens[user] = str(answer["access_token"])
+            self._tokens[user] = str(answer["access_token"])  # good for a day
         return self._tokens[user]
 
     def get(self, path: str, *, user: str = "engineer") -> Any:
-        """GET below ``/api/v2``."""
-        return self._call("GET", f"/api/v2/{path.lstrip('/')}", token=self.token(user))
+        """GET below ``/api/v2``, or below ``/ui`` if the path says so."""
+        whole = path if path.startswith("/ui/") else f"/api/v2/{path.lstrip('/')}"
+        return self._call("GET", whole, token=self.token(user))
 
     def post(self, path: str, body: Mapping[str, Any], *, user: str = "engineer") -> Any:
         """POST below ``/api/v2``."""

@@ -28,13 +28,13 @@ class Question(StrEnum):
 
 
 #: Times are micros since the epoch, UTC, in both databases. What admit has just queued is announced by admit itself when its
-#: task ends; the outbox question leaves it two seconds, else each lead would start two runs. It passes over a destination whose
+#: task ends; the outbox question leaves it five seconds, else each lead would start two runs. It passes over a destination whose
 #: circuit breaker is open, and one that a worker is serving right now: that worker goes on until nothing is due.
 STATEMENTS = {
     Question.INBOX: "select 1 from submission where state = 'received' limit 1",
     Question.OUTBOX: (
         "select 1 from delivery d where d.not_before is not null and ("
-        "(d.state in ('queued', 'deferred', 'uncertain') and d.not_before <= :now - 2000000)"
+        "(d.state in ('queued', 'deferred', 'uncertain') and d.not_before <= :now - 5000000)"
         " or (d.state = 'claimed' and d.lease_until <= :now))"
         " and not exists (select 1 from delivery c where c.destination = d.destination and c.not_before is not null"
         " and c.state = 'claimed' and c.lease_until > :now)"

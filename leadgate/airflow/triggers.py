@@ -27,7 +27,7 @@ POLL_SECONDS = 0.25
 _PAUSE_FOR_EACH_SECOND_OF_ASKING = 9
 #: Seconds until the event is repeated while the answer stays yes, and what that grows to. Each repetition may cost a run that
 #: finds nothing to do, and a run that fails at once must not be started every few seconds all night.
-REPEAT_SECONDS = 4.0
+REPEAT_SECONDS = 8.0
 LONGEST_REPEAT_SECONDS = 30.0
 #: Seconds before the next try when the ledger is away, doubled up to the longest.
 OUTAGE_SECONDS = 0.5

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from leadgate.logging import configure
 from leadgate.wiring import House, open_house
@@ -84,7 +85,7 @@ def main() -> None:
     try:
         app()
     except LeadgateError as error:
-        screen.err.print(f"[bold red]error[/] {error.diagnostics()}", markup=True)
+        screen.err.print(Text("error ", style="bold red").append(error.diagnostics(), style="none"))
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)

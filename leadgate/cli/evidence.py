@@ -14,8 +14,9 @@ from consent.audit.findings import Report
 from consent.audit.note import VerifierKey
 from consent.audit.verify import verify as verify_export
 from leadgate.cli.app import Lang, app, house, language, screen
-from leadgate.cli.rendering import counts_line
+from leadgate.rendering import counts_line
 from schemas.errors import ConfigurationError
+from schemas.vocabulary import Language
 
 #: Exit code of a log that does not verify.
 _NOT_VERIFIED = 4
@@ -72,7 +73,7 @@ def trace(lead: Annotated[str, typer.Argument(help="Id of a lead.")], lang: Lang
         leaves = opened.leaves_of(lead)
         if not leaves:
             raise ConfigurationError("unknown_lead", "the log knows no such lead", field="LEAD")
-        screen.out.print(tracing.render(leaves, language=language(lang)), markup=False)
+        screen.out.print(tracing.render(leaves, language=Language(language(lang))), markup=False)
 
 
 def _line(word: str) -> str:

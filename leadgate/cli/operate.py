@@ -87,3 +87,27 @@ def promise() -> None:
             screen.out.print(f"{now.state}: {now.kind} {now.waiting_id} waits for {int(now.age.total_seconds())} s")
         if now.state != "kept":
             raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="Try it")
+def sandbox(
+    stands: Annotated[
+        list[str] | None, typer.Argument(help="`[name=]simulator[:port[:control port]]`; one of each kind if none is named.")
+    ] = None,
+) -> None:
+    """Run simulated call centers and CRMs with failure knobs, until Ctrl-C. Prints their addresses and invented credentials."""
+    from integrations.testing import sandbox as simulated  # noqa: PLC0415 - only here
+
+    raise typer.Exit(simulated.main(stands or []))
+
+
+@app.command(rich_help_panel="Try it")
+def demo(
+    port: Annotated[int | None, typer.Option(help="Port of Airflow's UI; a free one if none is named.")] = None,
+    *,
+    oneshot: Annotated[bool, typer.Option("--oneshot", help="End by itself; exit 0 only if every check is good.")] = False,
+) -> None:
+    """Run the whole house on this machine with invented people: sandbox, intake, Airflow. Stays up until Ctrl-C."""
+    from leadgate.demo.show import run  # noqa: PLC0415 - starts servers, imports much
+
+    raise typer.Exit(run(oneshot=oneshot, port=port, console=screen.out))

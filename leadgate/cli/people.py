@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from leadgate.cli.app import Actor, app, house, screen
-from leadgate.cli.rendering import counts_line
+from leadgate.rendering import counts_line
 from leadgate.wiring import House
 from schemas.contact import email_or_none, phone_or_none
 from schemas.errors import ConfigurationError

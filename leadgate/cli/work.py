@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from leadgate.cli.app import Lang, app, house, language, screen
-from leadgate.cli.rendering import balance_table, counts_line, plan_table
 from leadgate.pipeline.admit import AdmitCount
 from leadgate.pipeline.counts import DispatchCount
+from leadgate.rendering import balance_table, counts_line, plan_table
 
 Seconds = Annotated[float, typer.Option(help="Stop after this many seconds, between two batches.")]
 Destinations = Annotated[
@@ -78,7 +78,7 @@ def balance(lang: Lang = "en") -> None:
 @app.command(rich_help_panel="Work")
 def quarantine(limit: Annotated[int, typer.Option(help="How many to list, oldest first.")] = 50) -> None:
     """List what waits for a person to mend: id, source, time, and which field is wrong with what."""
-    from leadgate.cli.rendering import quarantine_table  # noqa: PLC0415 - only here
+    from leadgate.rendering import quarantine_table  # noqa: PLC0415 - only here
 
     with house() as opened:
         screen.out.print(quarantine_table(opened.quarantined(limit)))

@@ -1,7 +1,8 @@
 """Admit: parse, check, ask the gate, seal, and queue deliveries, a batch in one transaction.
 
 A submission leaves ``received`` exactly once, to admitted, quarantined or refused; a crash before the commit leaves it
-received. One bad submission never stops the others: whatever its bytes contain becomes a finding.
+received. One bad submission never stops the others: whatever its bytes contain becomes a finding. A key provider that does not
+answer (ConfigurationError) stops everything loudly, and nothing is decided.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime
 import msgspec
 
 from consent.audit.digest import consent_digest, lead_digest
+from consent.audit.facts import code_word, code_words, route_words
 from consent.blind_index import BlindIndex, IndexKind
 from consent.gate import Gate, Standing
 from consent.pseudonyms import Pseudonyms
@@ -30,18 +32,14 @@ from leadgate.storage.ids import new_ids
 from leadgate.storage.inbox import Waiting
 from schemas.audit import LeafValue
 from schemas.consent_record import CONSENT_SCHEMA_VERSION
-from schemas.errors import VaultError
+from schemas.errors import ConfigurationError, VaultError
 from schemas.lead import Lead
 from schemas.lead_reader import LeadReader
 from schemas.policy import BrandPolicy
-from schemas.submission import LeadDocument, Submission, Unparsable, Withdrawal
+from schemas.submission import LeadDocument, Parsed, Submission, Unparsable, Withdrawal
 from schemas.verdict import Finding, Verdict
 from schemas.vocabulary import Decision, Event, Outcome, Reason, SubmissionKind, SubmissionState
 
-#: Advisory lock: one admission at a time decides who is a new person and what is a duplicate.
-_ADMIT_LOCK = 0x6C65_6164_6164
-#: Vault errors that mean the keys are gone for everybody, not that one row is bad.
-_PROVIDER_CODES = frozenset({"key_version_unknown", "provider_unavailable"})
 #: Submissions decided in one transaction.
 BATCH = 500
 
@@ -129,7 +127,7 @@ class Admitter:
         withdrawals: list[tuple[Waiting, Withdrawal]] = []
         for one in waiting:
             self._understand(one, step, candidates, withdrawals)
-        tx.lock(_ADMIT_LOCK)
+        people.lock(tx)
         for one, withdrawal in withdrawals:
             self._withdraw(tx, step, one, withdrawal, now)
         self._decide(tx, step, candidates, now)
@@ -156,20 +154,44 @@ class Admitter:
             return
         try:
             body = self._vault.open_submission(one.submission_id, one.wrapped_key, one.key_version, one.sealed)
+            parsed = source.parse(Submission(source=one.source, event_id=one.event_id, media_type=one.media_type, body=body))
+            self._sort(step, one, parsed, candidates, withdrawals)
+        except ConfigurationError:
+            raise
         except VaultError as error:
-            if error.code in _PROVIDER_CODES:
-                raise  # a lost key provider stops the pipeline loudly; nothing is decided
             self._put_aside(step, one, [Finding(reason=Reason.UNPARSABLE, hint=f"the seal does not open ({error.code})")])
-            return
-        parsed = source.parse(Submission(source=one.source, event_id=one.event_id, media_type=one.media_type, body=body))
+        except Exception as error:  # noqa: BLE001 - a source that breaks its promise (a stranger's, say) costs one submission
+            hint = f"reading it failed with {type(error).__name__}; the source {one.source} has a mistake"
+            self._put_aside(step, one, [Finding(reason=Reason.UNPARSABLE, hint=hint)])
+
+    def _sort(
+        self,
+        step: _Step,
+        one: Waiting,
+        parsed: Parsed,
+        candidates: list[Candidate],
+        withdrawals: list[tuple[Waiting, Withdrawal]],
+    ) -> None:
         if isinstance(parsed, LeadDocument):
             self._check(step, one, parsed, candidates)
-        elif isinstance(parsed, Withdrawal) and parsed.brand in self._policies:
-            withdrawals.append((one, parsed))
         elif isinstance(parsed, Unparsable):
             self._put_aside(step, one, [Finding(reason=parsed.reason, field=parsed.field, hint=parsed.hint)])
+        elif finding := self._about_withdrawal(parsed):
+            self._put_aside(step, one, [finding])
         else:
-            self._put_aside(step, one, [Finding(reason=Reason.UNKNOWN_BRAND, field="brand")])
+            withdrawals.append((one, parsed))
+
+    def _about_withdrawal(self, withdrawal: Withdrawal) -> Finding | None:
+        """Why a person must look at a withdrawal; whoever wants to be left alone is never dropped for a wrong word."""
+        policy = self._policies.get(withdrawal.brand)
+        if policy is None:
+            return Finding(reason=Reason.UNKNOWN_BRAND, field="brand")
+        if not policy.purposes.keys() >= set(withdrawal.purposes):
+            return Finding(reason=Reason.UNKNOWN_PURPOSE, field="purposes", hint="names a purpose this brand does not have")
+        for kind, value in withdraw.identifiers_of(withdrawal):
+            if not self._index.accepts(kind, value):
+                return Finding(reason=Reason.INVALID_FIELD, field=kind.value, hint="cannot be looked up")
+        return None
 
     def _check(self, step: _Step, one: Waiting, document: LeadDocument, candidates: list[Candidate]) -> None:
         result = self._reader.read(document.data.reveal())
@@ -179,7 +201,12 @@ class Admitter:
         candidate = Candidate(waiting=one, lead=result, fields=result.fields.reveal())
         for kind in IndexKind:
             if value := candidate.fields.get(kind.value):
-                candidate.identifiers.append((kind.value, self._index.candidates(kind, result.brand, value)))
+                try:
+                    values = self._index.candidates(kind, result.brand, value)
+                except VaultError:  # the schema and the index disagree about what is normal
+                    self._put_aside(step, one, [Finding(reason=Reason.INVALID_FIELD, field=kind.value, hint="is not usable")])
+                    return
+                candidate.identifiers.append((kind.value, values))
         candidates.append(candidate)
 
     # -- deciding ----------------------------------------------------------------------------------------------------------
@@ -207,32 +234,36 @@ class Admitter:
         people_here = Recognition(known, vault=self._vault, ids=iter(new_ids(len(candidates), step.now)))
         for candidate in candidates:
             people_here.recognise(candidate)
-            candidate.fingerprint = self._fingerprint(candidate)
+            candidate.fingerprints = self._fingerprints(candidate)
         withdrawn = people.withdrawals(tx, {person for candidate in candidates for person in candidate.matches})
-        seen = leads.recent_fingerprints(tx, [each.fingerprint for each in candidates])
+        seen = leads.recent_fingerprints(tx, [each for candidate in candidates for each in candidate.fingerprints])
         ids = iter(new_ids(2 * len(candidates), step.now))
         for candidate in candidates:
-            policy = self._policies[candidate.lead.brand]
-            earlier = seen.get(candidate.fingerprint)
-            recent = earlier is not None and from_micros(earlier[1]) + policy.duplicate_window >= now
-            standing = _standing(candidate, withdrawn, earlier[0] if earlier and recent else None)
+            window = self._policies[candidate.lead.brand].duplicate_window
+            standing = _standing(candidate, withdrawn, _earlier(candidate, seen, since=to_micros(now - window)))
             verdict = self._gates[candidate.lead.brand].decide(candidate.lead, standing, now)
-            if verdict.decision is Decision.ADMIT:
-                lead_id = next(ids)
-                seen[candidate.fingerprint] = (lead_id, step.now)
-                self._admit(step, candidate, verdict, lead_id=lead_id, consent_id=next(ids), key=people_here.key_of(candidate))
-            else:
-                person = candidate.matches[0] if people_here.is_known(candidate.matches[0]) else None
+            person = candidate.matches[0] if people_here.is_known(candidate.matches[0]) else None
+            if verdict.decision is not Decision.ADMIT:
                 self._put_aside(step, candidate.waiting, verdict.findings, verdict=verdict, candidate=candidate, person=person)
+                continue
+            try:
+                key = people_here.key_of(candidate)
+            except VaultError as error:  # this person's key alone; the others go on
+                hint = f"the person's key does not open ({error.code})"
+                aside = [Finding(reason=Reason.UNPARSABLE, hint=hint)]
+                self._put_aside(step, candidate.waiting, aside, candidate=candidate, person=person)
+                continue
+            lead_id = next(ids)
+            seen.update(dict.fromkeys(candidate.fingerprints, (lead_id, step.now)))
+            self._admit(step, candidate, verdict, lead_id=lead_id, consent_id=next(ids), key=key)
         step.persons, step.identifiers = people_here.new_rows(known, step.now)
 
-    def _fingerprint(self, candidate: Candidate) -> bytes:
+    def _fingerprints(self, candidate: Candidate) -> tuple[bytes, ...]:
         lead, fields = candidate.lead, candidate.fields
         topic = self._policies[lead.brand].topics.get(lead.topic)
         details = [f"{name}={fields.get(name, '')}" for name in sorted(topic.fields)] if topic else []
-        return self._index.fingerprint(
-            lead.brand, candidate.matches[0], lead.topic, " ".join(sorted(lead.consent.purposes)), *details
-        )
+        parts = (lead.brand, candidate.matches[0], lead.topic, " ".join(sorted(lead.consent.purposes)), *details)
+        return tuple(value.digest for value in self._index.fingerprint_candidates(*parts))
 
     # -- writing -----------------------------------------------------------------------------------------------------------
 
@@ -245,7 +276,7 @@ class Admitter:
         stored = (
             lead_id, key.person_id, one.submission_id, consent_id, lead.brand, lead.channel.value, lead.language.value,
             lead.topic, lead.country, " ".join(names), one.received_at, step.now, sealed.commitment, sealed.envelope,
-            candidate.fingerprint,
+            candidate.fingerprints[0],
         )  # fmt: skip
         agreed = (
             consent_id, key.person_id, lead.brand, " ".join(consent.purposes), consent.notice_id, consent.notice_version,
@@ -279,7 +310,7 @@ class Admitter:
                 "sealed_sha256": sealed.envelope_sha256,
                 "record_sha256": lead_digest(lead_of(stored)),
                 "consent_sha256": consent_digest(leads.consent_of_row(agreed)),
-                "routes": [f"{route.destination}:{route.purpose}" for route in verdict.routes],
+                "routes": route_words(verdict.routes),
                 "policy_version": verdict.policy_version,
             },
         )
@@ -304,7 +335,8 @@ class Admitter:
         step.otherwise.append(
             (one.submission_id, state.value, kind, brand, person, None, step.now, msgspec.json.encode(listed).decode())
         )
-        facts: dict[str, LeafValue] = {"findings": [_word(each) for each in findings]}
+        # a field may be a key of the sender's own making: what may not stand in a leaf is withheld, and stops nothing
+        facts: dict[str, LeafValue] = {"findings": code_words(_word(each) for each in findings)}
         if verdict is not None:
             facts["policy_version"] = verdict.policy_version
         step.recorder.note(event, submission_id=one.submission_id, person_id=person, facts=facts)
@@ -320,8 +352,21 @@ class Admitter:
 
 
 def _word(finding: Finding) -> str:
-    """``reason`` or ``reason:field``, as the log keeps it."""
-    return f"{finding.reason.value}:{finding.field}" if finding.field else finding.reason.value
+    """``reason`` or ``reason:field``, as the log keeps it; a place in a list is written ``purposes.0``."""
+    if not finding.field:
+        return finding.reason.value
+    word = f"{finding.reason.value}:{finding.field.replace('[', '.').replace(']', '')}"
+    # What a sender made up as a field's name may be anything; it must not stop its own recording.
+    return word if code_word(word) == word else finding.reason.value
+
+
+def _earlier(candidate: Candidate, seen: Mapping[bytes, tuple[str, int]], *, since: int) -> str | None:
+    """The lead by which the same request is under way since then."""
+    for fingerprint in candidate.fingerprints:
+        earlier = seen.get(fingerprint)
+        if earlier is not None and earlier[1] >= since:
+            return earlier[0]
+    return None
 
 
 def _standing(candidate: Candidate, withdrawn: Mapping[str, Mapping[str, int]], duplicate_of: str | None) -> Standing:

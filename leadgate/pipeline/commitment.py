@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from consent.audit.digest import lead_digest, sealed_digest
+from consent.audit.export import MALFORMED
 from leadgate.storage.clock import from_micros
 from schemas.lead import PseudonymousLead
 from schemas.vocabulary import Channel, Language
@@ -39,4 +40,8 @@ def stored_lead_row(row: tuple[Any, ...]) -> tuple[str | None, str | None]:
     """(digest of the envelope, digest of the record), both None once the envelope is destroyed."""
     if row[13] is None:
         return None, None
-    return sealed_digest(row[13]), lead_digest(lead_of(row))
+    try:
+        record = lead_digest(lead_of(row))
+    except (ValueError, TypeError, AttributeError, OverflowError):  # a column was changed into something no lead can hold
+        record = MALFORMED
+    return sealed_digest(row[13]), record

@@ -14,7 +14,7 @@ from leadgate.storage import log, outbox, people
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Transaction
 from schemas.audit import LeafValue
-from schemas.vocabulary import Event, Outcome
+from schemas.vocabulary import IN_DOUBT, Event, Outcome
 
 _WAITING = frozenset({Outcome.QUEUED, Outcome.DEFERRED, Outcome.DEAD})
 _HOLDS = frozenset({Outcome.ACCEPTED, Outcome.CLAIMED, Outcome.UNCERTAIN})
@@ -42,14 +42,16 @@ class Erased:
 
 
 def plan(tx: Transaction, person_id: str) -> tuple[list[str], tuple[str, ...]]:
-    """Deliveries that would be stopped, and recipients that hold a copy."""
+    """Deliveries that would be stopped, and recipients that hold a copy, or may: a doubt is no reason to be silent."""
     deliveries = outbox.of_person(tx, person_id)
     stop = [each.delivery_id for each in deliveries if each.state in _WAITING]
-    return stop, tuple(sorted({each.destination for each in deliveries if each.state in _HOLDS}))
+    holding = {each.destination for each in deliveries if each.state in _HOLDS or each.reason == IN_DOUBT}
+    return stop, tuple(sorted(holding))
 
 
 def apply(tx: Transaction, person_id: str, *, now: datetime, actor: str, reason: str) -> Erased:
     """Destroy, stop and log. Doing it twice destroys nothing twice and logs nothing twice."""
+    people.lock(tx)  # an admission that found the key a moment ago commits first, and what it stored is destroyed too
     stop, recipients = plan(tx, person_id)
     counts = people.destroy(tx, person_id, to_micros(now))
     recorder = Recorder(at=now, actor=actor)

@@ -9,6 +9,7 @@ from pathlib import Path
 from consent.audit import export
 from consent.audit.digest import consent_digest
 from consent.audit.export import ConsentRow, DeliveryRow, Exported, LeadRow, LeafRow, Row
+from consent.audit.merkle import leaf_hash
 from leadgate.pipeline.commitment import stored_lead_row
 from leadgate.storage import leads, log, reports
 from leadgate.storage.engine import Ledger, Transaction
@@ -21,10 +22,20 @@ def write(ledger: Ledger, target: Path, *, origin: str, clock: Callable[[], date
             target,
             origin=origin,
             created_at=clock(),
-            leaves=(LeafRow(index=index, leaf=body, hash=digest) for index, digest, body in log.all_leaves(tx)),
+            leaves=_leaves(tx),
             checkpoints=log.all_checkpoints(tx),
             records=_records(tx),
         )
+
+
+def _leaves(tx: Transaction) -> Iterator[LeafRow]:
+    """The ordered leaves, then those that wait for their place, under the indexes they will get: no signature covers them yet."""
+    size = 0
+    for index, digest, body in log.all_leaves(tx):
+        yield LeafRow(index=index, leaf=body, hash=digest)
+        size = index + 1
+    for place, body in enumerate(log.pending_leaves(tx), start=size):
+        yield LeafRow(index=place, leaf=body, hash=leaf_hash(body))
 
 
 def _records(tx: Transaction) -> Iterator[Row]:

@@ -26,7 +26,7 @@ class Candidate:
     fields: Mapping[str, str]
     identifiers: list[tuple[str, tuple[IndexValue, ...]]] = field(default_factory=list)  # kind, index under each live key
     matches: list[str] = field(default_factory=list)  # person ids, the strongest identifier's first
-    fingerprint: bytes = b""
+    fingerprints: tuple[bytes, ...] = ()  # of the request, under each live key, the current one's first
 
     def digests(self) -> list[bytes]:
         """Every digest this lead could be known by."""
@@ -61,21 +61,25 @@ class Recognition:
         return person_id in self._known or person_id in self._new
 
     def key_of(self, candidate: Candidate) -> PersonKey:
-        """The key to seal an admitted lead under; notes what must be stored for a new person."""
+        """The key to seal an admitted lead under; notes what must be stored for a new person.
+
+        Raises VaultError if the stored key does not open; then nothing was noted.
+        """
         person_id = candidate.matches[0]
+        key = self._keys.get(person_id) or self._open_key(candidate, person_id)
+        self._keys[person_id] = key
         for kind, values in candidate.identifiers:
             owners = {self._owner[value.digest] for value in values}
             if owners == {person_id}:  # an identifier that somebody else holds too stays with them
-                current = values[0]
-                self._identifiers.setdefault(current.digest, (current.digest, person_id, kind, current.version))
-        if key := self._keys.get(person_id):
-            return key
+                for value in values:  # under every live key: a process that has not seen a rotation must find it too
+                    self._identifiers.setdefault(value.digest, (value.digest, person_id, kind, value.version))
+        return key
+
+    def _open_key(self, candidate: Candidate, person_id: str) -> PersonKey:
         if known := self._known.get(person_id):
-            key = self._vault.unwrap_person_key(person_id, known.wrapped_key, known.key_version)
-        else:
-            key = self._vault.new_person_key(person_id)
-            self._new[person_id] = candidate.lead.brand
-        self._keys[person_id] = key
+            return self._vault.unwrap_person_key(person_id, known.wrapped_key, known.key_version)
+        key = self._vault.new_person_key(person_id)
+        self._new[person_id] = candidate.lead.brand
         return key
 
     def new_rows(

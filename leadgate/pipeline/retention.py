@@ -9,17 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from consent import retention
 from consent.retention import Action, RetentionFinding
 from leadgate.pipeline import erase
 from leadgate.pipeline.recorder import Recorder
-from leadgate.storage import holdings, log
+from leadgate.storage import holdings, log, people
 from leadgate.storage.engine import Ledger, Transaction
 from schemas.policy import RetentionRules
 from schemas.vocabulary import Event
 
 _PAGE = 1_000
+_Look = Callable[[Transaction, str], tuple[retention.RetentionPlan, str | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +60,20 @@ class Retention:
         for step in (self._submissions, self._persons):
             after: str | None = ""
             while after is not None:
-                with self._ledger.transaction() as tx:
-                    plan, after = step(tx, after)
-                    counts.update(plan.counts())
-                    if plan.next_due_at:
-                        due.append(plan.next_due_at)
-                    if not dry_run:
-                        destroyed += self._carry_out(tx, plan.destroy, actor)
+                plan, after, gone = self._ledger.retrying(partial(self._page, step, after, dry_run=dry_run, actor=actor))
+                counts.update(plan.counts())
+                destroyed += gone
+                if plan.next_due_at:
+                    due.append(plan.next_due_at)
         return RetentionCount(counts=dict(counts), destroyed=destroyed, next_due_at=min(due, default=None))
+
+    def _page(
+        self, step: _Look, after: str, tx: Transaction, *, dry_run: bool, actor: str
+    ) -> tuple[retention.RetentionPlan, str | None, int]:
+        if not dry_run:
+            people.lock(tx)  # nobody is given a new lead between our look and the destruction
+        plan, further = step(tx, after)
+        return plan, further, 0 if dry_run else self._carry_out(tx, plan.destroy, actor)
 
     def _submissions(self, tx: Transaction, after: str) -> tuple[retention.RetentionPlan, str | None]:
         held = holdings.submissions(tx, after=after, limit=_PAGE)

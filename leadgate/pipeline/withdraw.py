@@ -1,7 +1,8 @@
 """Withdraw: what a person takes back is recorded, and what waits for them is stopped, in the same transaction.
 
 A withdrawal of somebody we do not know is recorded just the same: a person without leads is made, so that a lead whose consent
-is older than the withdrawal is refused when it arrives late. The answer to the sender is the same in both cases.
+is older than the withdrawal is refused when it arrives late. The answer to the sender is the same in both cases. For the same
+reason an identifier that only the withdrawal knows is kept with the person whom its strongest known one names.
 """
 
 from __future__ import annotations
@@ -53,12 +54,8 @@ def apply(
     actor: str = "system",
 ) -> Withdrawn:
     """Record ``withdrawal`` as of ``at``, stop what waits, and log it; ``now`` is when we do so."""
-    identifiers = identifiers_of(withdrawal)
-    digests = [value.digest for kind, text in identifiers for value in index.candidates(kind, withdrawal.brand, text)]
-    known = people.find(tx, digests)
-    person_ids = sorted({person.person_id for person in known.values()})
-    if not person_ids:
-        person_ids = [_stranger(tx, identifiers=identifiers, brand=withdrawal.brand, index=index, vault=vault, now=now)]
+    people.lock(tx)
+    person_ids = _persons(tx, withdrawal, index=index, vault=vault, now=now)
     purposes: Sequence[str] = withdrawal.purposes or sorted(policy.purposes)
     recorder = Recorder(at=now, actor=actor)
     plans = {person_id: _planned(tx, person_id, purposes=purposes, at=at) for person_id in person_ids}
@@ -92,13 +89,25 @@ def _planned(tx: Transaction, person_id: str, *, purposes: Sequence[str], at: da
     return planned(records=records, deliveries=deliveries, consent_of=consent_of, purposes=purposes, withdrawn_at=at)
 
 
-def _stranger(
-    tx: Transaction, *, identifiers: Sequence[tuple[IndexKind, str]], brand: str, index: BlindIndex, vault: Vault, now: datetime
-) -> str:
+def _persons(tx: Transaction, withdrawal: Withdrawal, *, index: BlindIndex, vault: Vault, now: datetime) -> list[str]:
+    """Everybody the identifiers name, the strongest one's first; somebody new if they name nobody."""
+    named = [(kind, index.candidates(kind, withdrawal.brand, text)) for kind, text in identifiers_of(withdrawal)]
+    known = people.find(tx, [value.digest for _, values in named for value in values])
+    owners = [known[value.digest].person_id for _, values in named for value in values if value.digest in known]
+    person_ids = list(dict.fromkeys(owners)) or [_stranger(tx, brand=withdrawal.brand, vault=vault, now=now)]
+    fresh = [
+        (value.digest, person_ids[0], kind.value, value.version)
+        for kind, values in named
+        if not any(value.digest in known for value in values)
+        for value in values
+    ]
+    people.add_identifiers(tx, fresh)
+    return person_ids
+
+
+def _stranger(tx: Transaction, *, brand: str, vault: Vault, now: datetime) -> str:
     micros = to_micros(now)
     person_id = new_ids(1, micros)[0]
     key = vault.new_person_key(person_id)
     people.add(tx, [(person_id, brand, PersonState.WITHDRAWN.value, micros, key.wrapped, key.key_version)])
-    values = [(kind, index.current(kind, brand, text)) for kind, text in identifiers]
-    people.add_identifiers(tx, [(value.digest, person_id, kind.value, value.version) for kind, value in values])
     return person_id

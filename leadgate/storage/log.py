@@ -87,6 +87,26 @@ def all_leaves(tx: Transaction) -> Iterator[tuple[int, bytes, bytes]]:
         after = rows[-1][0]
 
 
+def pending_leaves(tx: Transaction) -> Iterator[bytes]:
+    """Leaves that wait for their place, in pages, oldest first."""
+    after = -1
+    while rows := tx.rows(
+        "select pending_id, body from audit_pending where pending_id > :after order by pending_id limit 5000", after=after
+    ):
+        for row in rows:
+            yield bytes(row[1])
+        after = rows[-1][0]
+
+
 def all_checkpoints(tx: Transaction) -> list[str]:
     """Every signed note, oldest first."""
     return [row[0] for row in tx.rows("select note from checkpoint order by tree_size")]
+
+
+def eventful_lead(tx: Transaction) -> str | None:
+    """The lead with the most leaves: the one whose walk shows most."""
+    rows = tx.rows(
+        "select lead_id, count(*) from audit_leaf where lead_id is not null group by lead_id"
+        " order by count(*) desc, lead_id limit 1"
+    )
+    return rows[0][0] if rows else None

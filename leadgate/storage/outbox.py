@@ -238,7 +238,11 @@ def dead_letters(tx: Transaction, destination: str | None) -> list[DeadLetter]:
 
 def requeue(tx: Transaction, delivery_ids: Sequence[str], *, now: int) -> set[str]:
     """Queue dead letters again, with fresh attempts; answer those that were still dead."""
-    rows = tx.rows_in("select delivery_id from delivery where state = 'dead' and delivery_id in :values", list(delivery_ids))
+    rows = tx.rows_in(
+        "select delivery_id from delivery where state = 'dead' and delivery_id in :values"
+        + (" for update" if tx.postgres else ""),
+        list(delivery_ids),
+    )
     columns = {"state": "text", "attempt": "integer", "not_before": "bigint", "reason": "text", "decided_at": "bigint"}
     tx.update("delivery", "delivery_id", columns, [(row[0], Outcome.QUEUED.value, 0, now, None, None) for row in rows])
     return {row[0] for row in rows}

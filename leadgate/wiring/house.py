@@ -36,7 +36,7 @@ from leadgate.pipeline.withdraw import Withdrawn
 from leadgate.settings import load
 from leadgate.storage import leads, log, outbox, people, reports, schema
 from leadgate.storage.clock import to_micros
-from leadgate.storage.engine import Ledger
+from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import DeadLetter
 from leadgate.wiring.credentials import Credentials, environment_credentials
 from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
@@ -169,12 +169,15 @@ class House(Parts):
         actor: str,
     ) -> tuple[list[DeadLetter], list[DeadLetter], int]:
         """(letters, letters held back, how many were replayed)."""
-        with self.ledger.transaction() as tx:
+
+        def work(tx: Transaction) -> tuple[list[DeadLetter], list[DeadLetter], int]:
             letters, held = replay.find(
                 tx, destination=destination, delivery_ids=delivery_ids, include_doubtful=include_doubtful
             )
             moved = replay.apply(tx, letters, now=self.clock(), actor=actor) if apply else 0
-        return letters, held, moved
+            return letters, held, moved
+
+        return self.ledger.retrying(work)
 
     def withdraw(self, withdrawal: Withdrawal, *, actor: str) -> Withdrawn:
         """Record a withdrawal that a moderator or officer passes on."""
@@ -182,8 +185,10 @@ class House(Parts):
         policy = self.policies.get(withdrawal.brand)
         if policy is None:
             raise ConfigurationError("unknown_brand", "leadgate.yaml has no such brand", field="brand")
-        with self.ledger.transaction() as tx:
-            return withdraw.apply(
+        if not policy.purposes.keys() >= set(withdrawal.purposes):
+            raise ConfigurationError("unknown_purpose", "leadgate.yaml has no such purpose of this brand", field="purpose")
+        return self.ledger.retrying(
+            lambda tx: withdraw.apply(
                 tx,
                 withdrawal=withdrawal,
                 policy=policy,
@@ -194,6 +199,7 @@ class House(Parts):
                 submission_id=None,
                 actor=actor,
             )
+        )
 
     def persons(self, *, lead_id: str | None = None, withdrawal: Withdrawal | None = None) -> list[str]:
         """Random ids of the people a lead or an identifier names."""
@@ -212,7 +218,8 @@ class House(Parts):
 
     def erase(self, person_id: str, *, actor: str, reason: str, dry_run: bool = False) -> Erased:
         """Destroy one person's key and everything sealed under it."""
-        with self.ledger.transaction() as tx:
+
+        def work(tx: Transaction) -> Erased:
             if dry_run:
                 stop, recipients = erase.plan(tx, person_id)
                 return Erased(
@@ -225,6 +232,8 @@ class House(Parts):
                     recipients=recipients,
                 )
             return erase.apply(tx, person_id, now=self.clock(), actor=actor, reason=reason)
+
+        return self.ledger.retrying(work)
 
     def leaves_of(self, lead_id: str) -> list[tuple[int | None, bytes]]:
         """The leaves about one lead, for its trace."""
