@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from schemas.consent_record import ConsentRecord
 from schemas.delivery import Delivery
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import IN_DOUBT, Outcome
 
 
 class RecordEffect(StrEnum):
@@ -130,13 +130,19 @@ def plan(
                 lead_id=delivery.lead_id,
                 destination=delivery.destination,
                 purpose=delivery.purpose,
-                effect=_BY_STATE[delivery.state],
+                effect=_effect(delivery),
                 renewed=delivery.purpose in renewed,
             )
             for delivery in deliveries
             if _concerns(delivery, by_consent.get(consent_of.get(delivery.lead_id, "")), purposes)
         ),
     )
+
+
+def _effect(delivery: Delivery) -> DeliveryEffect:
+    if delivery.state is Outcome.DEAD and delivery.reason == IN_DOUBT:
+        return DeliveryEffect.READ_BACK_THEN_TELL  # nobody could say whether it arrived: the recipient may hold it
+    return _BY_STATE[delivery.state]
 
 
 def _change(record: ConsentRecord, purposes: Collection[str], withdrawn_at: datetime) -> RecordChange:
