@@ -77,6 +77,26 @@ _WRITTEN_AS: Mapping[str, str] = {
 }
 
 
+#: What people write in cells of closed vocabularies. Other words stay as they are, and LeadSchema refuses them by field.
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "kind": {"lead": "лид, заявка", "withdrawal": "отзыв, отзыв согласия"},
+    "channel": {
+        "vk": "вк, вконтакте, vkontakte",
+        "facebook": "фейсбук, fb",
+        "instagram": "инстаграм, инстаграмм, ig, insta",
+    },
+    "language": {"ru": "русский, рус, russian", "en": "английский, англ, english"},
+    "consent.indication": {
+        "direct_message": "личное сообщение, сообщение, dm, direct",
+        "comment": "комментарий",
+        "form_checkbox": "галочка, чекбокс, checkbox",
+        "lead_form": "форма, лид-форма, lead form",
+        "spoken": "устно, по телефону",
+    },
+}
+_WORDS = {**_WORDS, "consent.notice_language": _WORDS["language"]}
+
+
 def fold(header: str) -> str:
     """Bring a header to the form in which two writings of one name are equal."""
     text = (
@@ -88,6 +108,12 @@ def fold(header: str) -> str:
 
 ALIASES: Mapping[str, str] = {fold(name): name for name in FIELDS} | {
     fold(written): field for field, writings in _WRITTEN_AS.items() for written in writings.split(",")
+}
+
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    field: {written.strip(): word for word, line in words.items() for written in (word, *line.split(","))}
+    for field, words in _WORDS.items()
 }
 
 
@@ -120,12 +146,13 @@ def is_field(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a column's values go: the names of the objects around it, its own name, and whether it is a list."""
+    """Where a column's values go: the names of the objects around it, its own name, whether it is a list, its closed words."""
 
     cell: int
     around: tuple[str, ...]
     key: str
     is_list: bool
+    words: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +181,10 @@ class Table:
                 holder = objects.get(place.around)
                 if holder is None:
                     holder = _open(objects, place.around)
-                holder[place.key] = _items(text) if place.is_list else text
+                if place.words is not None:
+                    holder[place.key] = place.words.get(text) or place.words.get(text.casefold(), text)
+                else:
+                    holder[place.key] = _items(text) if place.is_list else text
         return document
 
 
@@ -189,7 +219,7 @@ def read_header(headers: Sequence[str], words: Vocabulary, *, defaults: Mapping[
         width=len(headers),
         fields=fields,
         places=tuple(
-            Place(cell=cell, around=_around(name), key=_key(name), is_list=name in LISTS)
+            Place(cell=cell, around=_around(name), key=_key(name), is_list=name in LISTS, words=WORDS.get(name))
             for cell, name in enumerate(fields)
             if name is not None
         ),

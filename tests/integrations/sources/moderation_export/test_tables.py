@@ -128,6 +128,16 @@ def test_russian_headers_in_cp1251_as_excel_saves_them() -> None:
     assert document["consent"]["given_at"] == "2026-11-20T10:00:00+03:00"
 
 
+def test_words_people_write_in_cells(lead_columns: dict[str, str]) -> None:
+    row = lead_columns | {"channel": "ВКонтакте", "language": "Русский", "consent.indication": "личное сообщение"}
+    (document,) = documents(table(row, row.values()).encode())
+    assert (document["channel"], document["language"]) == ("vk", "ru")
+    assert document["consent"]["indication"] == "direct_message"
+    row = lead_columns | {"channel": "Телеграф"}
+    (document,) = documents(table(row, row.values()).encode())
+    assert document["channel"] == "Телеграф"
+
+
 def test_a_local_time_stays_as_it_is_without_a_configured_zone(lead_columns: dict[str, str]) -> None:
     row = lead_columns | {"consent.given_at": "20.11.2026 10:00"}
     (document,) = documents(table(row, row.values()).encode())
