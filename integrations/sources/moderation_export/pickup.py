@@ -17,54 +17,28 @@ harmless: the second finds the ids committed and the file gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Protocol, Self
+from typing import BinaryIO
 
 from integrations.contract.source import FileOrigin, FileSource
+from integrations.sources.moderation_export.folders import MARKER, REASON, FilePath, PickupRules, sweep
 from integrations.sources.moderation_export.rejection import reason_text
 from schemas.errors import IntakeError
 from schemas.personal import Personal
 from schemas.submission import Received, Submission
 
-MARKER = ".done"
+__all__ = ["Candidate", "Collection", "FileOutcome", "FilePath", "FileReport", "Look", "PickupRules", "collect", "look", "take"]
+
 #: Bytes of bodies after which a chunk is committed even if it has few rows.
 _CHUNK_BYTES = 8 * 1024 * 1024
 
 Commit = Callable[[list[Submission]], Received]
 Digest = Callable[[BinaryIO], str]
-
-
-class FilePath(Protocol):
-    """What ``pathlib.Path`` and ``ObjectStoragePath`` have in common, as far as it is needed."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def parent(self) -> Self: ...
-    def __truediv__(self, name: str, /) -> Self: ...
-    def iterdir(self) -> Iterable[Self]: ...
-    def is_file(self) -> bool: ...
-    def stat(self) -> Any: ...
-    def open(self, mode: Any, /) -> Any: ...
-    def mkdir(self, *, parents: bool, exist_ok: bool) -> None: ...
-    def rename(self, target: Any, /) -> Any: ...
-    def unlink(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PickupRules:
-    """When a file is finished, and where it goes. ``chunk`` is rows a transaction."""
-
-    settle: timedelta = timedelta(seconds=5)
-    require_marker: bool = False
-    chunk: int = 500
-    processed: str = "processed"
-    rejected: str = "rejected"
 
 
 class FileOutcome(StrEnum):
@@ -110,11 +84,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One run over an inbox."""
+    """One run over an inbox. ``swept`` is how many files were removed because their time was over."""
 
     reports: tuple[FileReport, ...]
     waiting: int
     foreign: int
+    swept: int = 0
 
 
 @dataclass(slots=True)
@@ -157,7 +132,7 @@ def collect(
     rules = rules or PickupRules()
     seen = look(inbox, source, now=now, rules=rules)
     reports = tuple(take(each, source, commit=commit, digest=digest, rules=rules) for each in seen.ready)
-    return Collection(reports=reports, waiting=seen.waiting, foreign=seen.foreign)
+    return Collection(reports=reports, waiting=seen.waiting, foreign=seen.foreign, swept=sweep(inbox, now=now, rules=rules))
 
 
 def take(candidate: Candidate, source: FileSource, *, commit: Commit, digest: Digest, rules: PickupRules) -> FileReport:
@@ -264,6 +239,6 @@ def _move(candidate: Candidate, identity: str, folder: str) -> None:
 
 def _reject(candidate: Candidate, identity: str, rules: PickupRules, refusal: IntakeError, rows: int) -> None:
     target = _target(candidate, identity, rules.rejected)
-    with (target.parent / f"{target.name}.reason.txt").open("wb") as reason:
+    with (target.parent / f"{target.name}{REASON}").open("wb") as reason:
         reason.write(reason_text(refusal, rows).encode())
     _move(candidate, identity, rules.rejected)

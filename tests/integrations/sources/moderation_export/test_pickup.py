@@ -194,6 +194,24 @@ def test_a_file_another_run_took_is_no_failure(tmp_path: Path, ledger: Ledger) -
     assert (report.outcome, report.rows) == (FileOutcome.GONE, 3)
 
 
+def test_files_that_were_dealt_with_are_removed_when_their_time_is_over(tmp_path: Path, ledger: Ledger) -> None:
+    drop(tmp_path, "good.jsonl", age=8 * 86400)
+    drop(tmp_path, "bad.csv", b"x\n", age=60 * 86400)
+    first = run(tmp_path, ledger)
+    assert first.swept == 1  # the processed one: written long ago, and the ledger has its rows
+    assert len(list((tmp_path / "rejected").iterdir())) == 2  # refused just now: somebody has to look
+    for path in (tmp_path / "rejected").iterdir():
+        os.utime(path, (NOW.timestamp() - 31 * 86400,) * 2)
+    assert run(tmp_path, ledger).swept == 2
+    assert run(tmp_path, ledger).swept == 0
+
+
+def test_files_may_be_kept(tmp_path: Path, ledger: Ledger) -> None:
+    drop(tmp_path, "good.jsonl", age=800 * 86400)
+    assert run(tmp_path, ledger, keep_processed=None).swept == 0
+    assert len(list((tmp_path / "processed").iterdir())) == 1
+
+
 def test_a_report_names_no_file_by_accident(tmp_path: Path, ledger: Ledger) -> None:
     drop(tmp_path, "Мария Орлова.jsonl")
     assert "Мария" not in repr(run(tmp_path, ledger))
