@@ -2,21 +2,27 @@
 the WSDL does not have; at run time it refuses to take silence for success.
 
 ``connector.yaml`` says which operation does what, where the records go, where the results stand and what the vendor's words
-mean; ``soap_plan`` shows every key. One call a delivery: the pipeline's lease is cut for one.
+mean; ``soap_plan`` shows every key.
 
 What becomes of one batch, in the order of the code:
 
 1. A record that does not fit the WSDL is rejected by itself and never sent.
-2. A typed fault means what the manifest says. One that blames a record rejects it and defers the others: nothing was stored.
+2. A typed fault means what the manifest says. One that refuses the batch because of a record rejects that record; if it does
+   not say which, the batch is halved. The others are sent again at once: the fault promises that nothing was stored.
 3. A fault without detail after a write leaves doubt, unless its code puts the blame on the request (``judge_untyped``).
 4. Results are matched by key. A status that is not in the table, and a record nothing is said about, are uncertain.
+
+Every record is offered to the service once more only after a definite refusal, and only while a call can still end before the
+pipeline's lease does, which is cut for one call and some seconds (``_SPARE``).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import count
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -29,9 +35,9 @@ from integrations.declarative.soap_plan import Fault as Meaning
 from integrations.declarative.soap_plan import Operation, SoapPlanner
 from integrations.transports.http import Intent
 from integrations.transports.soap_answers import Answer, Fault, elements_at, judge_untyped, text_at
-from integrations.transports.soap_records import RecordMisfitError
+from integrations.transports.soap_records import RecordMisfitError, Records
 from schemas.delivery import DeliveryReceipt, Disclosure, Found
-from schemas.errors import DeliveryError, TerminalError, TransientError
+from schemas.errors import DeliveryError, TerminalError, TransientError, UncertainError
 from schemas.rest_schema import RecordMeaning
 from schemas.soap_schema import FaultMeaning
 from schemas.vocabulary import Outcome
@@ -46,7 +52,19 @@ _OUTCOMES: Final = {
     RecordMeaning.DEFERRED: Outcome.DEFERRED,
     RecordMeaning.UNCERTAIN: Outcome.UNCERTAIN,
 }
+#: Seconds a batch that was refused because of a record may go on. The pipeline's lease outlasts one call by five.
+_SPARE: Final = 4.0
+#: Calls of one batch: enough to find one bad record among a hundred by halving.
+_MOST_CALLS: Final = 16
 _CREATED: Final = {RecordMeaning.CREATED: True, RecordMeaning.UPDATED: False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One record on its way: ``data`` is hashed for the receipt, ``text`` is the element that travels."""
+
+    data: bytes = field(repr=False)
+    text: str = field(repr=False)
 
 
 class SoapDestination(Destination):
@@ -115,18 +133,47 @@ class SoapDestination(Destination):
     def _write(self, operation: Operation, records: Mapping[str, Any]) -> list[DeliveryReceipt]:
         keys = list(records)
         written, misfits = operation.batch.prepare(list(records.values()))
+        fitting = [key for index, key in enumerate(keys) if index not in misfits]
         receipts = [self._misfit(keys[index], misfit) for index, misfit in misfits.items()]
-        sent = {key: _encode(records[key]) for index, key in enumerate(keys) if index not in misfits}
-        if sent:
-            reply = self._service.call(operation.name, operation.arguments, intent=Intent.WRITE, records=written)
-            receipts += self._refused(reply, sent) if isinstance(reply, Fault) else self._read(operation, reply, sent)
+        sent = {key: _Sent(data=_encode(records[key]), text=text) for key, text in zip(fitting, written.written, strict=True)}
+        return receipts + self._send(operation, sent) if sent else receipts
+
+    def _send(self, operation: Operation, sent: Mapping[str, _Sent]) -> list[DeliveryReceipt]:
+        """Send all; after a refusal because of a record, send the others. An error of the first call is the batch's."""
+        until = time.monotonic() + _SPARE
+        receipts: list[DeliveryReceipt] = []
+        groups: list[Mapping[str, _Sent]] = [sent]
+        for calls in count():
+            if not groups:
+                break
+            group = groups.pop()
+            if calls and (calls >= _MOST_CALLS or time.monotonic() > until or self.limits.calls_per_second):
+                receipts += _all(group, Outcome.DEFERRED, "batch_refused")
+                continue
+            try:
+                told, again = self._send_once(operation, group)
+            except DeliveryError as error:
+                if not calls:
+                    raise
+                receipts += _told(group, error)
+                until = 0.0  # whatever it was, it is not the records: the rest waits
+            else:
+                receipts += told
+                groups += again
         return receipts
+
+    def _send_once(
+        self, operation: Operation, group: Mapping[str, _Sent]
+    ) -> tuple[list[DeliveryReceipt], list[Mapping[str, _Sent]]]:
+        records = Records(batch=operation.batch, written=[one.text for one in group.values()])
+        reply = self._service.call(operation.name, operation.arguments, intent=Intent.WRITE, records=records)
+        return self._refused(reply, group) if isinstance(reply, Fault) else (self._read(operation, reply, group), [])
 
     def _misfit(self, key: str, misfit: RecordMisfitError) -> DeliveryReceipt:
         field = self.plan.mapper.our_name(misfit.element)
         return DeliveryReceipt(key=key, outcome=Outcome.REJECTED, code=misfit.code, field=field)
 
-    def _read(self, operation: Operation, answer: Answer, sent: Mapping[str, bytes]) -> list[DeliveryReceipt]:
+    def _read(self, operation: Operation, answer: Answer, sent: Mapping[str, _Sent]) -> list[DeliveryReceipt]:
         """One receipt a result. A key we did not send is no result of ours; the base class names what is missing."""
         receipts: dict[str, DeliveryReceipt] = {}
         for result in elements_at(answer.element, operation.results.at):
@@ -136,7 +183,7 @@ class SoapDestination(Destination):
                 continue
             # Two results for one key contradict each other or tell of a double: either way somebody must look.
             doubled = DeliveryReceipt(key=key, outcome=Outcome.UNCERTAIN, code="two_results")
-            receipts[key] = doubled if key in receipts else self._receipt(operation, words, key, sent[key])
+            receipts[key] = doubled if key in receipts else self._receipt(operation, words, key, sent[key].data)
         return list(receipts.values())
 
     def _receipt(self, operation: Operation, words: Mapping[str, str], key: str, record: bytes) -> DeliveryReceipt:
@@ -157,28 +204,45 @@ class SoapDestination(Destination):
 
     # -- faults ---------------------------------------------------------------------------------------------------------
 
-    def _refused(self, fault: Fault, sent: Mapping[str, bytes]) -> list[DeliveryReceipt]:
-        """A typed refusal that blames one record rejects it and defers the others. Every other fault is an error."""
+    def _refused(self, fault: Fault, group: Mapping[str, _Sent]) -> tuple[list[DeliveryReceipt], list[Mapping[str, _Sent]]]:
+        """What a fault rejects, and in which groups the others are sent again. A fault that blames no record is an error."""
         meaning = self.plan.faults.get(fault.name or "")
         if meaning is None or meaning.means is not FaultMeaning.REFUSED:
             raise self._judge(fault, Intent.WRITE)
-        field = self.plan.mapper.our_name(text_at(fault.detail, meaning.field))
+        element = text_at(fault.detail, meaning.field) if meaning.field else None
+        field = self.plan.mapper.our_name(element)
         blamed = text_at(fault.detail, meaning.key) if meaning.key else None
-        if blamed is None and field is not None and len(sent) == 1:
-            blamed = next(iter(sent))
-        if blamed is None and field is None and text_at(fault.detail, meaning.field):
+        if blamed not in group if blamed else element and not field:
             raise TerminalError("request_refused", "the destination refuses the request, not a record: check the options")
-        code = safe_code(text_at(fault.detail, meaning.code), sent=sent.get(blamed or "", b"")) or "refused"
-        return [
-            DeliveryReceipt(key=key, outcome=Outcome.REJECTED, code=code, field=field)
-            if key == blamed
-            else DeliveryReceipt(key=key, outcome=Outcome.DEFERRED, code="batch_refused")
-            for key in sent
-        ]
+        if not blamed:
+            if len(group) > 1:
+                return [], _halves(group)
+            (blamed,) = group
+        code = safe_code(text_at(fault.detail, meaning.code), sent=group[blamed].data) if meaning.code else None
+        rejected = DeliveryReceipt(key=blamed, outcome=Outcome.REJECTED, code=code or "refused", field=field)
+        others = {key: one for key, one in group.items() if key != blamed}
+        return [rejected], [others] if others else []
 
     def _judge(self, fault: Fault, intent: Intent) -> DeliveryError:
         meaning = self.plan.faults.get(fault.name or "")
         return judge_untyped(fault, intent) if meaning is None else _typed(meaning, fault)
+
+
+def _halves(group: Mapping[str, _Sent]) -> list[Mapping[str, _Sent]]:
+    items = list(group.items())
+    middle = len(items) // 2
+    return [dict(items[:middle]), dict(items[middle:])]
+
+
+def _all(group: Mapping[str, _Sent], outcome: Outcome, code: str, pause: float | None = None) -> list[DeliveryReceipt]:
+    return [DeliveryReceipt(key=key, outcome=outcome, code=code, retry_after=pause) for key in group]
+
+
+def _told(group: Mapping[str, _Sent], error: DeliveryError) -> list[DeliveryReceipt]:
+    """An error of a later call, as receipts: the earlier calls have outcomes that must not be lost."""
+    if isinstance(error, UncertainError):
+        return _all(group, Outcome.UNCERTAIN, error.code)
+    return _all(group, Outcome.DEFERRED, error.code, getattr(error, "retry_after", None))
 
 
 def _typed(meaning: Meaning, fault: Fault) -> DeliveryError:

@@ -54,6 +54,7 @@ class SoapCallCenter(Simulator):
     def __init__(self, *, journal: Path | None = None) -> None:
         super().__init__(journal=journal)
         self.call_lists = {"callback"}
+        self.names_nobody = False  # whether a ValidationFault keeps to itself which record it is about
         self._tokens = UsernameTokens(
             {str(self.login): self.secret}, tolerance=CLOCK_TOLERANCE, clock=lambda: datetime.now(UTC)
         )
@@ -106,6 +107,8 @@ class SoapCallCenter(Simulator):
         node: etree._Element = found[0] if found else request
         lead = next((up for up in (node, *node.iterancestors()) if etree.QName(up).localname == "lead"), None)
         key = None if lead is None else children_of(lead).get("externalId")
+        if self.names_nobody:
+            raise SoapFaultError("Client", "ValidationFault", code="SCHEMA_VIOLATION")
         raise SoapFaultError(
             "Client",
             "ValidationFault",

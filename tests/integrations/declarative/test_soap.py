@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from lxml import etree
 
 from integrations import registry
 from integrations.contract.destination import Destination
-from integrations.contract.manifest import Endpoint, Manifest
+from integrations.contract.manifest import Endpoint, Limits, Manifest
 from integrations.declarative.soap import SoapDestination
 from integrations.testing import invented
-from integrations.testing.knobs import FaultKind, Garbage
+from integrations.testing.knobs import FaultKind, Garbage, Knobs
 from integrations.testing.server import SimulatorServer
 from integrations.testing.soap_call_center import SoapCallCenter
+from integrations.testing.soap_wire import SoapFaultError
 from schemas.delivery import Disclosure
 from schemas.errors import ConfigurationError, DeliveryError, TerminalError, TransientError, UncertainError
 from schemas.personal import Personal
@@ -120,20 +122,93 @@ def test_a_sign_xml_cannot_carry_does_not_stop_a_lead(center: SoapCallCenter, de
     assert center.world.find(one.key)[0].fields["givenName"] == "Ада\ufffd\ufffd"
 
 
-def test_a_record_the_schema_refuses_is_named_and_the_others_come_again(
-    center: SoapCallCenter, destination: Destination
-) -> None:
-    batch = leads(3)
-    bad = replace(batch[1], fields=Personal({**batch[1].fields.reveal(), "given_name": "Ж" * 300}))
-    receipts = destination.deliver([batch[0], bad, batch[2]])
+def spoilt(one: Disclosure) -> Disclosure:
+    """A name no call center takes: the schema refuses it, and with it the whole batch."""
+    return replace(one, fields=Personal({**one.fields.reveal(), "given_name": "Ж" * 300}))
+
+
+def test_records_the_schema_refuses_are_named_and_stop_nobody(center: SoapCallCenter, destination: Destination) -> None:
+    batch = leads(5)
+    batch[1], batch[3] = spoilt(batch[1]), spoilt(batch[3])
+    receipts = destination.deliver(batch)
     assert [(receipt.outcome, receipt.code, receipt.field) for receipt in receipts] == [
-        (Outcome.DEFERRED, "batch_refused", None),
+        (Outcome.ACCEPTED, None, None),
         (Outcome.REJECTED, "SCHEMA_VIOLATION", "given_name"),
-        (Outcome.DEFERRED, "batch_refused", None),
+        (Outcome.ACCEPTED, None, None),
+        (Outcome.REJECTED, "SCHEMA_VIOLATION", "given_name"),
+        (Outcome.ACCEPTED, None, None),
     ]
-    assert center.world.rows() == []
-    again = destination.deliver([batch[0], batch[2]])
-    assert {receipt.outcome for receipt in again} == {Outcome.ACCEPTED}
+    assert center.world.doubles() == []
+    assert len(center.world.rows()) == 3
+
+
+def test_one_bad_record_among_a_hundred_is_found_though_nobody_names_it(
+    center: SoapCallCenter, server: SimulatorServer
+) -> None:
+    center.names_nobody = True
+    destination = registry.destination("soap_call_center", endpoint(server))
+    batch = leads(100)
+    batch[67] = spoilt(batch[67])
+    receipts = destination.deliver(batch)
+    assert [at for at, receipt in enumerate(receipts) if receipt.outcome is Outcome.REJECTED] == [67]
+    assert {receipt.outcome for at, receipt in enumerate(receipts) if at != 67} == {Outcome.ACCEPTED}
+    assert center.world.doubles() == []
+    assert center.world.calls["write"] <= 16
+
+
+def test_halving_ends_and_loses_nobody(center: SoapCallCenter, server: SimulatorServer) -> None:
+    center.names_nobody = True
+    destination = registry.destination("soap_call_center", endpoint(server))
+    receipts = destination.deliver([spoilt(one) for one in leads(100)])
+    assert len(receipts) == 100
+    assert {(receipt.outcome, receipt.code) for receipt in receipts} <= {
+        (Outcome.REJECTED, "SCHEMA_VIOLATION"),
+        (Outcome.DEFERRED, "batch_refused"),
+    }
+    assert center.world.calls["write"] == 16
+
+
+class Breaking(SoapCallCenter):
+    """Refuses a batch because of a record, and breaks right afterwards."""
+
+    trouble: Callable[[Knobs], None]
+
+    def _validate(self, request: etree._Element) -> None:
+        try:
+            super()._validate(request)
+        except SoapFaultError:
+            self.trouble(self.knobs)
+            raise
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome", "code"),
+    [
+        (lambda knobs: knobs.refuse(502), Outcome.UNCERTAIN, "http_502"),
+        (lambda knobs: knobs.throttle("7"), Outcome.DEFERRED, "throttled"),
+        (lambda knobs: knobs.refuse(403), Outcome.DEFERRED, "forbidden"),
+    ],
+)
+def test_trouble_with_the_others_does_not_unsay_the_rejection(
+    trouble: Callable[[Knobs], None], outcome: Outcome, code: str
+) -> None:
+    center = Breaking()
+    center.trouble = trouble
+    batch = leads(3)
+    batch[0] = spoilt(batch[0])
+    with SimulatorServer(center) as server:
+        receipts = registry.destination("soap_call_center", endpoint(server)).deliver(batch)
+    assert [receipt.outcome for receipt in receipts] == [Outcome.REJECTED, outcome, outcome]
+    assert receipts[1].code == code
+
+
+def test_a_rate_limit_is_not_passed_by_sending_again(center: SoapCallCenter, server: SimulatorServer) -> None:
+    limited = registry.destination("soap_call_center", endpoint(server, limits=Limits(calls_per_second=1.0)))
+    batch = leads(3)
+    batch[0] = spoilt(batch[0])
+    outcomes = [receipt.outcome for receipt in limited.deliver(batch)]
+    assert outcomes == [Outcome.REJECTED, Outcome.DEFERRED, Outcome.DEFERRED]
+    assert center.world.calls["write"] == 1
 
 
 def test_a_code_that_means_something_milder(center: SoapCallCenter, destination: Destination) -> None:
@@ -171,7 +246,7 @@ def test_a_fault_means_what_it_says(
 def test_a_validation_fault_about_nobody_in_particular(center: SoapCallCenter, destination: Destination) -> None:
     center.knobs.error_inside(code="ValidationFault")
     receipts = destination.deliver(leads(2))
-    assert {(receipt.outcome, receipt.code) for receipt in receipts} == {(Outcome.DEFERRED, "batch_refused")}
+    assert {(receipt.outcome, receipt.code) for receipt in receipts} == {(Outcome.REJECTED, "INJECTED")}
 
 
 def test_a_call_list_nobody_knows_needs_a_person(center: SoapCallCenter, server: SimulatorServer) -> None:
