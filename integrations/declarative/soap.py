@@ -52,7 +52,8 @@ _OUTCOMES: Final = {
     RecordMeaning.DEFERRED: Outcome.DEFERRED,
     RecordMeaning.UNCERTAIN: Outcome.UNCERTAIN,
 }
-#: Seconds a batch that was refused because of a record may go on. The pipeline's lease outlasts one call by five.
+#: Seconds a batch that was refused because of a record may go on. The pipeline's lease outlasts one call by its call margin,
+#: five seconds unless configured otherwise; this must stay below it.
 _SPARE: Final = 4.0
 #: Calls of one batch: enough to find one bad record among a hundred by halving.
 _MOST_CALLS: Final = 16
