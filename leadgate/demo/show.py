@@ -28,6 +28,8 @@ from schemas.vocabulary import Language, Outcome
 
 #: Seconds to wait for the books to close, and for one DAG run to end.
 _PATIENCE, _RUN_PATIENCE = 240.0, 90.0
+#: Columns of a log file, where nobody wraps lines.
+_PAPER_WIDTH = 160
 _DONE = frozenset({"success", "failed"})
 
 
@@ -43,6 +45,8 @@ class Check:
 def run(*, oneshot: bool, port: int | None = None, console: Console | None = None) -> int:
     """Run the demo; answer the exit code: 0 only if every check is good."""
     out = console or Console(highlight=False, soft_wrap=True)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=_PAPER_WIDTH)
     stays = not oneshot and sys.stdin.isatty() and sys.stdout.isatty()
     began = time.monotonic()
     with Stage(CHECKOUT / ".leadgate" / "demo", tell=lambda what: out.print(f"  starting {what} ...")) as stage:
@@ -54,7 +58,7 @@ def run(*, oneshot: bool, port: int | None = None, console: Console | None = Non
         out.print(f"  fed {fed.submissions} submissions: {fed.files} files, webhooks, VK; {fed.repeated} of them posted twice")
         balance = _wait(stage, fed, out)
         checks = [*_books(stage, fed, balance), *_evidence(stage, out), _airflow(stage)]
-        out.print(balance_table(replace(balance, held=_held(stage)), "en"))
+        out.print(balance_table(replace(stage.house.balance(), held=_held(stage)), "en"))
         _one_walk(stage, out)
         out.print(_verdict(checks))
         good = all(check.good for check in checks)

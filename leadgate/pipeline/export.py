@@ -29,7 +29,7 @@ def write(ledger: Ledger, target: Path, *, origin: str, clock: Callable[[], date
 
 
 def _leaves(tx: Transaction) -> Iterator[LeafRow]:
-    """The ordered leaves, then those that wait for their place, under the indexes they will get: no signature covers them yet."""
+    """The ordered leaves, then those that wait, under the indexes they will get: no signature covers them yet."""
     size = 0
     for index, digest, body in log.all_leaves(tx):
         yield LeafRow(index=index, leaf=body, hash=digest)
