@@ -115,7 +115,11 @@ class Ledger:
     """The database, as the pipeline sees it."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        try:
+            self.url = make_url(url)
+        except (SQLAlchemyError, ValueError):
+            # the url may hold a password, and the parser quotes it
+            raise ConfigurationError("bad_database_url", "is no database URL", field="LEADGATE_DATABASE_URL") from None
         self.postgres = self.url.get_backend_name() == "postgresql"
         if not self.postgres and self.url.get_backend_name() != "sqlite":
             raise ConfigurationError(
