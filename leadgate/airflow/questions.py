@@ -28,8 +28,8 @@ class Question(StrEnum):
 
 
 #: Times are micros since the epoch, UTC, in both databases. What admit has just queued is announced by admit itself when its
-#: task ends; the outbox question leaves it five seconds, else each lead would start two runs. It passes over a destination whose
-#: circuit breaker is open, and one that a worker is serving right now: that worker goes on until nothing is due.
+#: task ends; the outbox question leaves it five seconds, else each lead would start two runs. It passes over a destination with
+#: an open circuit breaker, and one that a worker is serving right now: that worker goes on until nothing is due.
 STATEMENTS = {
     Question.INBOX: "select 1 from submission where state = 'received' limit 1",
     Question.OUTBOX: (

@@ -70,7 +70,7 @@ def intake(
 
     with house() as opened:
         sources = opened.webhook_sources()
-        service = create_app(sources, opened.receiver.commit, clock=opened.clock)
+        service = create_app(sources, opened.receiver.commit, clock=opened.clock, probe=opened.receiver.probe)
         for name in sources:
             screen.err.print(f"POST http://{host}:{port}/hooks/{name}", markup=False)
         serve(service, host, port)

@@ -80,6 +80,27 @@ class Transaction:
         finally:
             cursor.close()
 
+    def insert_new(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+        """As ``insert``, passing over rows whose unique key is taken. ``columns`` maps name -> Postgres type."""
+        if not rows:
+            return
+        cursor = self.connection.connection.cursor()
+        names = ", ".join(columns)
+        try:
+            if self.postgres:
+                arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+                cursor.execute(
+                    f"insert into {table} ({names}) select * from unnest({arrays}) on conflict do nothing",
+                    [list(column) for column in zip(*rows, strict=True)],
+                )
+            else:
+                marks = ", ".join("?" * len(columns))
+                cursor.executemany(f"insert or ignore into {table} ({names}) values ({marks})", rows)
+        except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; _translate sorts it
+            raise _translate(error) from None
+        finally:
+            cursor.close()
+
     def update(self, table: str, key: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
         """Update many rows by ``key``. Each row is (key, one value per column); ``columns`` maps name -> Postgres type."""
         if not rows:

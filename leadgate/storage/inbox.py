@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
-
 from leadgate.storage.engine import Transaction
-from leadgate.storage.tables import submission
 
-_COLUMNS = ("submission_id", "source", "event_id", "media_type", "received_at", "state", "wrapped_key", "key_version", "sealed")
-#: Rows in one multi-row INSERT; nine parameters each stay far below both databases' limits.
-_CHUNK = 500
+_COLUMNS = {
+    "submission_id": "text",
+    "source": "text",
+    "event_id": "text",
+    "media_type": "text",
+    "received_at": "bigint",
+    "state": "text",
+    "wrapped_key": "bytea",
+    "key_version": "integer",
+    "sealed": "bytea",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +37,11 @@ class Waiting:
 
 def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> set[str]:
     """Insert submissions (values in the order of the columns above); answer the ids of those that were new."""
-    insert = postgresql.insert if tx.postgres else sqlite.insert
-    fresh: set[str] = set()
-    for start in range(0, len(rows), _CHUNK):
-        values = [dict(zip(_COLUMNS, row, strict=True)) for row in rows[start : start + _CHUNK]]
-        statement = insert(submission).values(values).on_conflict_do_nothing().returning(submission.c.submission_id)
-        fresh.update(tx.connection.execute(statement).scalars())
-    return fresh
+    if not rows:
+        return set()
+    tx.insert_new("submission", _COLUMNS, rows)
+    found = tx.rows_in("select submission_id from submission where submission_id in :values", [row[0] for row in rows])
+    return {row[0] for row in found}
 
 
 def take(tx: Transaction, limit: int) -> list[Waiting]:
