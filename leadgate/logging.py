@@ -77,7 +77,7 @@ def _moment(value: Any) -> Any:
 _KEYS: Final[Mapping[Check, str]] = {
     _matching(
         _ID
-    ): "submission_id lead_id person_id delivery_id consent_id run_id dag_id task_id map_index actor key_id tenant",
+    ): "submission_id lead_id person_id delivery_id consent_id run_id dag_id task_id map_index actor key_id tenant ref",
     _matching(_NAME): (
         "source destination brand connector purpose outcome state decision reason code field fields step error error_type "
         "error_field where logger method origin kind action topic channel command connection"
@@ -86,7 +86,8 @@ _KEYS: Final[Mapping[Check, str]] = {
     _count: (
         "count total taken received admitted quarantined refused withdrawals deliveries queued claimed accepted rejected "
         "deferred uncertain dead suppressed resolved replayed destroyed leaves size index attempt batch files rows duplicates "
-        "status port pid line seconds milliseconds bytes retry_after age workers ok"
+        "status port pid line seconds milliseconds bytes retry_after age workers ok late integrated tree_size processed failed "
+        "waiting foreign new repeated swept"
     ),
     _counts: "counts balance",
     _moment: "at since until due_at not_before",

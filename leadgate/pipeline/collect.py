@@ -26,6 +26,7 @@ class CollectCount:
     failed: int = 0
     waiting: int = 0
     foreign: int = 0
+    swept: int = 0  # files dealt with long ago, removed now
     rows: int = 0
     new: int = 0
     repeated: int = 0
@@ -59,7 +60,7 @@ class Collector:
     def run(self, path: Callable[[str], Any]) -> CollectCount:
         """Collect from every inbox; ``path`` makes a path of a configured place (pathlib, UPath, ObjectStoragePath)."""
         reports: list[FileReport] = []
-        waiting = foreign = 0
+        waiting = foreign = swept = 0
         for source, place in self._inboxes.values():
             folder: FilePath = path(place)
             folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +70,7 @@ class Collector:
             reports += found.reports
             waiting += found.waiting
             foreign += found.foreign
+            swept += found.swept
         outcomes = Counter(report.outcome for report in reports)
         return CollectCount(
             files=len(reports),
@@ -77,6 +79,7 @@ class Collector:
             failed=outcomes[FileOutcome.FAILED],
             waiting=waiting + outcomes[FileOutcome.CHANGED],
             foreign=foreign,
+            swept=swept,
             rows=sum(report.rows for report in reports),
             new=sum(report.new for report in reports),
             repeated=sum(report.repeated for report in reports),

@@ -20,6 +20,7 @@ from consent.pseudonyms import Pseudonyms
 from integrations.contract.destination import Health
 from integrations.contract.source import FileSource
 from integrations.sources.moderation_export.pickup import PickupRules
+from leadgate.logging import get_logger
 from leadgate.pipeline import balance, erase, export, replay, withdraw
 from leadgate.pipeline.admit import AdmitCount, Admitter
 from leadgate.pipeline.balance import Balance, Promise
@@ -40,9 +41,11 @@ from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import DeadLetter
 from leadgate.wiring.credentials import Credentials, environment_credentials
 from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, DeliveryError
 from schemas.policy import DeliveryRules
 from schemas.submission import Withdrawal
+
+_log = get_logger(__name__)
 
 
 class House(Parts):
@@ -72,7 +75,9 @@ class House(Parts):
 
     def admit(self, *, seconds: float = 50, progress: Callable[[AdmitCount], None] | None = None) -> AdmitCount:
         """Decide what waits in the inbox."""
-        return self.admitter.run(seconds=seconds, progress=progress)
+        count = self.admitter.run(seconds=seconds, progress=progress)
+        _log.info("inbox decided", **count.as_dict())
+        return count
 
     def destinations(self) -> list[str]:
         """Destinations with something due now."""
@@ -96,11 +101,19 @@ class House(Parts):
         self, destination: str, *, seconds: float = 50, progress: Callable[[DispatchCount], None] | None = None
     ) -> DispatchCount:
         """Send what is due at one destination."""
-        return self.dispatcher(destination).run(seconds=seconds, progress=progress)
+        try:
+            count = self.dispatcher(destination).run(seconds=seconds, progress=progress)
+        except DeliveryError as error:
+            _log.error("destination needs a person", destination=destination, code=error.code)
+            raise
+        _log.info("destination served", destination=destination, **count.as_dict())
+        return count
 
     def seal(self) -> SealCount:
         """Order the pending leaves and sign a checkpoint."""
-        return Sealer(ledger=self.ledger, signer=self.log_key, clock=self.clock).run()
+        count = Sealer(ledger=self.ledger, signer=self.log_key, clock=self.clock).run()
+        _log.info("log sealed", integrated=count.integrated, tree_size=count.tree_size)
+        return count
 
     def balance(self) -> Balance:
         """The balance, stored and answered."""
@@ -139,7 +152,13 @@ class House(Parts):
 
     def collect_files(self, *, path: Callable[[str], Any] = UPath) -> CollectCount:
         """Pick up finished files; ``path`` makes a path of a configured place."""
-        return self.collector.run(path)
+        count = self.collector.run(path)
+        for report in count.reports:
+            _log.info("file dealt with", outcome=report.outcome, ref=report.ref, rows=report.rows, code=report.code)
+            for note in report.notes:
+                _log.info(f"file note: {note}", ref=report.ref)
+        _log.info("inboxes looked through", **count.as_dict())
+        return count
 
     def plan(self, destination: str) -> DestinationPlan:
         """Dry run of one destination."""
