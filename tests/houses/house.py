@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from consent.audit.findings import Report
+from integrations import registry
 from integrations.contract.destination import Destination
 from integrations.sources.document import DOCUMENT
 from integrations.testing.invented_leads import Invented, InventedLeads
@@ -143,6 +144,12 @@ class TestHouse:
             clock=self.clock,
             sleep=lambda seconds: self.clock.advance(seconds=seconds),
         )
+
+    def slowed(self, destination: str, **limits: Any) -> Destination:
+        """The destination's connector with other limits, as leadgate.yaml could set them."""
+        known = self.house.destination(destination)
+        name = self.settings.destinations[destination].connector
+        return registry.destination(name, replace(known.endpoint, limits=replace(known.limits, **limits)))
 
     def deliveries(self, destination: str) -> dict[str, str]:
         """Delivery id -> state."""
