@@ -119,6 +119,7 @@ class Event(StrEnum):
     LEAD_ADMITTED = "lead.admitted"
     SUBMISSION_QUARANTINED = "submission.quarantined"
     SUBMISSION_REFUSED = "submission.refused"
+    SUBMISSION_READMITTED = "submission.readmitted"  # back to the gate, after a person mended the cause
     DELIVERY_ACCEPTED = "delivery.accepted"
     DELIVERY_REJECTED = "delivery.rejected"
     DELIVERY_DEFERRED = "delivery.deferred"

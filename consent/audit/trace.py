@@ -83,6 +83,10 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _POLICY,
     ),
     Event.SUBMISSION_REFUSED: (_Part("", "Refused", "Отклонено"), _FINDINGS, _REASONS, _SAME_AS, _POLICY),
+    Event.SUBMISSION_READMITTED: (
+        _Part("", "Brought before the gate again", "Передано на повторное решение"),
+        _REASONS,
+    ),
     Event.DELIVERY_ACCEPTED: (
         _Part("", "Delivered", "Передано"),
         _TO,

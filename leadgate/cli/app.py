@@ -1,94 +1,31 @@
-"""The command line's root: global options, and the one place where an error becomes words and an exit code."""
+"""The one place where an error becomes words and an exit code. Importing the command modules registers their commands."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.console import Console
 from rich.text import Text
 
-from leadgate.logging import configure
-from leadgate.wiring import House, open_house
+from leadgate.cli import evidence, operate, people, work
+from leadgate.cli.root import app, screen
 from schemas.errors import AuditError, ConfigurationError, IntakeError, LeadgateError, StorageUnavailableError
-
-app = typer.Typer(
-    name="leadgate",
-    help="Carries consented leads from moderation into call centers and CRMs, and can prove it.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    epilog="Start with `leadgate sandbox` to try everything against simulators, or `make demo` to watch it run in Airflow.",
-)
 
 #: Exit codes, by who must act.
 _OPERATOR, _ELSEWHERE, _LOG = 2, 3, 4
-
-
-@dataclass(slots=True)
-class Screen:
-    """Where commands write. ``language`` is en or ru, for what officers read."""
-
-    out: Console
-    err: Console
-    language: str = "en"
-    config: Path | None = None
-
-
-screen = Screen(out=Console(highlight=False, soft_wrap=True), err=Console(stderr=True, highlight=False, soft_wrap=True))
-
-Lang = Annotated[str, typer.Option("--lang", help="Language of the report: `en` or `ru`.", metavar="en|ru")]
-Actor = Annotated[
-    str,
-    typer.Option("--actor", help="Who does this: a staff reference that the log keeps (no name, no e-mail).", metavar="REF"),
-]
-
-
-@app.callback()
-def _root(
-    config: Annotated[
-        Path | None, typer.Option(help="The configuration; LEADGATE_CONFIG, else ./leadgate.yaml.", metavar="FILE")
-    ] = None,
-    *,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log what happens, as JSON lines on standard error.")
-    ] = False,
-) -> None:
-    screen.config = config
-    configure(level="INFO" if verbose else "WARNING")
-
-
-@contextmanager
-def house() -> Iterator[House]:
-    """The house for one command."""
-    with open_house(config=screen.config) as opened:
-        yield opened
-
-
-def language(word: str) -> str:
-    """``en`` or ``ru``. Raises typer.BadParameter for others."""
-    if word not in {"en", "ru"}:
-        raise typer.BadParameter("say en or ru", param_hint="--lang")
-    return word
+#: Ctrl-C, as shells number it.
+_INTERRUPTED = 130
+COMMANDS = (work, people, evidence, operate)
 
 
 def main() -> None:
     """Run the command line."""
-    # Commands register themselves when their module is imported.
-    from leadgate.cli import evidence, operate, people, work  # noqa: F401, PLC0415 - kept out of module level: they import app
-
     try:
         app()
     except LeadgateError as error:
         screen.err.print(Text("error ", style="bold red").append(error.diagnostics(), style="none"))
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
 
 
 def _exit_code(error: LeadgateError) -> int:

@@ -13,7 +13,7 @@ from consent.audit.checkpoint import verify as verify_checkpoint
 from consent.audit.findings import Report
 from consent.audit.note import VerifierKey
 from consent.audit.verify import verify as verify_export
-from leadgate.cli.app import Lang, app, house, language, screen
+from leadgate.cli.root import Lang, app, house, language, screen
 from leadgate.rendering import counts_line
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import Language

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from leadgate.cli.app import app, house, screen
+from leadgate.cli.root import app, house, screen
 
 keys = typer.Typer(help="The keyring that seals people, and the key that signs the log.", no_args_is_help=True)
 ledger = typer.Typer(help="The database Leadgate remembers in.", no_args_is_help=True)

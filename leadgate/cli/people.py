@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from leadgate.cli.app import Actor, app, house, screen
+from leadgate.cli.root import Actor, app, house, screen
 from leadgate.rendering import counts_line
 from leadgate.wiring import House
 from schemas.contact import email_or_none, phone_or_none

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leadgate.cli.app import Lang, app, house, language, screen
+from leadgate.cli.root import Lang, app, house, language, screen
 from leadgate.pipeline.admit import AdmitCount
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.rendering import balance_table, counts_line, plan_table
@@ -82,6 +82,22 @@ def quarantine(limit: Annotated[int, typer.Option(help="How many to list, oldest
 
     with house() as opened:
         screen.out.print(quarantine_table(opened.quarantined(limit)))
+
+
+@app.command(rich_help_panel="Work")
+def readmit(
+    reason: Annotated[str | None, typer.Option(help="Only those with this reason, as `quarantine` prints it.")] = None,
+    submission: Annotated[list[str] | None, typer.Option(help="Only these submissions.")] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only the number is shown.")] = False,
+    actor: Annotated[
+        str, typer.Option(help="Who does this: a staff reference that the log keeps.", metavar="REF")
+    ] = "operator",
+) -> None:
+    """Bring quarantined submissions before the gate again, after you mended the cause (say, a notice was missing)."""
+    with house() as opened:
+        found, moved = opened.readmit(reason=reason, submission_ids=submission, apply=yes, actor=actor)
+        screen.out.print(f"{moved} back before the gate" if yes else f"{len(found)} would go back; --yes does it")
 
 
 @app.command(rich_help_panel="Work")

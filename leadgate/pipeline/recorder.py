@@ -41,4 +41,4 @@ class Recorder:
             delivery_id=delivery_id,
             facts=facts,
         )
-        self.leaves.append((lead_id, encode(entry)))
+        self.leaves.append((lead_id or submission_id, encode(entry)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,3 +95,25 @@ def _decide(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, keep_bytes: boo
 def oldest_waiting(tx: Transaction) -> int | None:
     """When the oldest undecided submission came in, or None."""
     return tx.rows("select min(received_at) from submission where state = 'received'")[0][0]  # type: ignore[no-any-return]
+
+
+def quarantined(tx: Transaction) -> list[tuple[str, frozenset[str]]]:
+    """(submission id, reasons) of everything in quarantine whose bytes are still there, oldest first."""
+    rows = tx.rows(
+        "select submission_id, findings from submission where state = 'quarantined' and sealed is not null"
+        " order by submission_id"
+    )
+    return [(row[0], frozenset(each["reason"] for each in json.loads(row[1]))) for row in rows]
+
+
+def put_back(tx: Transaction, submission_ids: Sequence[str]) -> list[str]:
+    """Return quarantined submissions to the inbox; answer those that were still in quarantine."""
+    rows = tx.rows_in(
+        "select submission_id from submission where state = 'quarantined' and sealed is not null and submission_id in :values"
+        + (" for update" if tx.postgres else ""),
+        submission_ids,
+    )
+    moved = sorted(row[0] for row in rows)
+    columns = {"state": "text", "decided_at": "bigint", "findings": "text"}
+    tx.update("submission", "submission_id", columns, [(each, "received", None, None) for each in moved])
+    return moved

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from leadgate.storage.engine import Transaction
 
@@ -23,23 +24,23 @@ class StoredCheckpoint:
 
 
 def append(tx: Transaction, leaves: Sequence[tuple[str | None, bytes]]) -> None:
-    """Commit leaves with the state they speak of; each is (lead id or None, encoded leaf)."""
-    tx.insert("audit_pending", ("lead_id", "body"), leaves)
+    """Commit leaves with the state they speak of; each is (what it is about or None, encoded leaf)."""
+    tx.insert("audit_pending", ("about", "body"), leaves)
 
 
 def take_pending(tx: Transaction, limit: int) -> list[tuple[str | None, bytes]]:
     """Remove the oldest pending leaves; the caller orders them in the same transaction."""
     rows = tx.rows(
         "delete from audit_pending where pending_id in (select pending_id from audit_pending order by pending_id limit :limit)"
-        " returning pending_id, lead_id, body",
+        " returning pending_id, about, body",
         limit=limit,
     )
     return [(row[1], bytes(row[2])) for row in sorted(rows, key=lambda row: row[0])]
 
 
 def add_leaves(tx: Transaction, rows: Sequence[tuple[int, str | None, bytes, bytes]]) -> None:
-    """Rows are (leaf_index, lead id or None, leaf hash, body)."""
-    tx.insert("audit_leaf", ("leaf_index", "lead_id", "leaf_hash", "body"), rows)
+    """Rows are (leaf_index, about, leaf hash, body)."""
+    tx.insert("audit_leaf", ("leaf_index", "about", "leaf_hash", "body"), rows)
 
 
 def last_checkpoint(tx: Transaction) -> StoredCheckpoint | None:
@@ -64,10 +65,17 @@ def add_checkpoint(tx: Transaction, checkpoint: StoredCheckpoint) -> None:
 
 
 def leaves_of(tx: Transaction, lead_id: str) -> list[tuple[int | None, bytes]]:
-    """(leaf index, or None while pending; body) of every leaf about a lead, oldest first."""
-    ordered = tx.rows("select leaf_index, body from audit_leaf where lead_id = :lead order by leaf_index", lead=lead_id)
-    pending = tx.rows("select body from audit_pending where lead_id = :lead order by pending_id", lead=lead_id)
-    return [(row[0], bytes(row[1])) for row in ordered] + [(None, bytes(row[0])) for row in pending]
+    """(leaf index, or None while pending; body) of every leaf about a lead and its submission, oldest first."""
+    subjects = [lead_id, *(row[0] for row in tx.rows("select submission_id from lead where lead_id = :lead", lead=lead_id))]
+    ordered = tx.rows_in("select leaf_index, body from audit_leaf where about in :values", subjects)
+    pending = tx.rows_in("select pending_id, body from audit_pending where about in :values", subjects)
+    return [(row[0], bytes(row[1])) for row in sorted(ordered, key=_first)] + [
+        (None, bytes(row[1])) for row in sorted(pending, key=_first)
+    ]
+
+
+def _first(row: Any) -> int:
+    return int(row[0])
 
 
 def all_leaves(tx: Transaction) -> Iterator[tuple[int, bytes, bytes]]:
@@ -106,7 +114,7 @@ def all_checkpoints(tx: Transaction) -> list[str]:
 def eventful_lead(tx: Transaction) -> str | None:
     """The lead with the most leaves: the one whose walk shows most."""
     rows = tx.rows(
-        "select lead_id, count(*) from audit_leaf where lead_id is not null group by lead_id"
-        " order by count(*) desc, lead_id limit 1"
+        "select about, count(*) from audit_leaf join lead on lead.lead_id = audit_leaf.about group by about"
+        " order by count(*) desc, about limit 1"
     )
     return rows[0][0] if rows else None

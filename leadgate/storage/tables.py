@@ -160,11 +160,12 @@ delivery = Table(
 _index("delivery_due", delivery.c.destination, delivery.c.not_before, only="not_before is not null")
 
 #: Leaves that are committed with their state but not yet ordered; the integrator moves them to ``audit_leaf``.
+#: ``about`` is the lead, or the submission as long as there is no lead: what a trace looks for.
 audit_pending = Table(
     "audit_pending",
     metadata,
     Column("pending_id", Serial, primary_key=True, autoincrement=True),
-    Column("lead_id", Id),
+    Column("about", Id),
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -172,11 +173,11 @@ audit_leaf = Table(
     "audit_leaf",
     metadata,
     Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("lead_id", Id),
+    Column("about", Id),
     Column("leaf_hash", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
-_index("audit_leaf_lead", audit_leaf.c.lead_id, only="lead_id is not null")
+_index("audit_leaf_about", audit_leaf.c.about, only="about is not null")
 
 checkpoint = Table(
     "checkpoint",

@@ -21,7 +21,7 @@ from integrations.contract.destination import Health
 from integrations.contract.source import FileSource
 from integrations.sources.moderation_export.pickup import PickupRules
 from leadgate.logging import get_logger
-from leadgate.pipeline import balance, erase, export, replay, withdraw
+from leadgate.pipeline import balance, erase, export, readmit, replay, withdraw
 from leadgate.pipeline.admit import AdmitCount, Admitter
 from leadgate.pipeline.balance import Balance, Promise
 from leadgate.pipeline.collect import CollectCount, Collector
@@ -177,6 +177,15 @@ class House(Parts):
         """Submissions that wait for a person."""
         with self.ledger.snapshot() as tx:
             return reports.quarantined(tx, limit)
+
+    def readmit(
+        self, *, reason: str | None, submission_ids: Collection[str] | None, apply: bool, actor: str
+    ) -> tuple[list[str], int]:
+        """(quarantined submissions that are meant, how many went back to the gate)."""
+        with self.ledger.transaction() as tx:
+            found = readmit.find(tx, reason=reason, submission_ids=submission_ids)
+            moved = readmit.apply(tx, found, now=self.clock(), actor=actor) if apply else 0
+        return found, moved
 
     def replay(
         self,

@@ -118,7 +118,7 @@ def test_copy_keeps_every_byte(ledger: Ledger) -> None:
     with ledger.transaction() as tx:
         people.add(tx, [(new_ids(1, 0)[0], "lada", "known", 2**62, everything, 2**31 - 1)])
         assert bytes(tx.rows("select wrapped_key from person")[0][0]) == everything
-        tx.insert("audit_pending", ("lead_id", "body"), [(None, everything), ("x", b"")])
+        tx.insert("audit_pending", ("about", "body"), [(None, everything), ("x", b"")])
         assert [bytes(row[0]) for row in tx.rows("select body from audit_pending order by pending_id")] == [everything, b""]
 
 

@@ -14,23 +14,23 @@ def upgrade() -> None:
     op.create_table(
         "audit_leaf",
         sa.Column("leaf_index", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("lead_id", sa.String(length=36), nullable=True),
+        sa.Column("about", sa.String(length=36), nullable=True),
         sa.Column("leaf_hash", sa.LargeBinary(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("leaf_index"),
     )
     op.create_index(
-        "audit_leaf_lead",
+        "audit_leaf_about",
         "audit_leaf",
-        ["lead_id"],
+        ["about"],
         unique=False,
-        sqlite_where=sa.text("lead_id is not null"),
-        postgresql_where=sa.text("lead_id is not null"),
+        sqlite_where=sa.text("about is not null"),
+        postgresql_where=sa.text("about is not null"),
     )
     op.create_table(
         "audit_pending",
         sa.Column("pending_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("lead_id", sa.String(length=36), nullable=True),
+        sa.Column("about", sa.String(length=36), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("pending_id"),
     )
