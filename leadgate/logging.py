@@ -90,6 +90,7 @@ _KEYS: Final[Mapping[Check, str]] = {
         "waiting foreign new repeated swept"
     ),
     _counts: "counts balance",
+    _matching(_EVENT): "note",
     _moment: "at since until due_at not_before",
 }
 _CHECKS: Final[Mapping[str, Check]] = {key: check for check, keys in _KEYS.items() for key in keys.split()}

@@ -19,7 +19,7 @@ from schemas.errors import LeadgateError
 logger = logging.getLogger(__name__)
 
 
-def alert(kind: str, **facts: str | int | None) -> None:
+def alert(kind: str, /, **facts: str | int | None) -> None:
     """Write one alert. ``kind`` is a stable word to search for."""
     line = json.dumps({"at": datetime.now(UTC).isoformat(), "alert": kind, **facts}, sort_keys=True)
     logger.error("leadgate alert: %s", line)

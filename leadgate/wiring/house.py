@@ -76,7 +76,7 @@ class House(Parts):
     def admit(self, *, seconds: float = 50, progress: Callable[[AdmitCount], None] | None = None) -> AdmitCount:
         """Decide what waits in the inbox."""
         count = self.admitter.run(seconds=seconds, progress=progress)
-        _log.info("inbox decided", **count.as_dict())
+        _log.info("inbox decided", counts=count.as_dict())
         return count
 
     def destinations(self) -> list[str]:
@@ -106,7 +106,7 @@ class House(Parts):
         except DeliveryError as error:
             _log.error("destination needs a person", destination=destination, code=error.code)
             raise
-        _log.info("destination served", destination=destination, **count.as_dict())
+        _log.info("destination served", destination=destination, counts=count.as_dict())
         return count
 
     def seal(self) -> SealCount:
@@ -156,8 +156,8 @@ class House(Parts):
         for report in count.reports:
             _log.info("file dealt with", outcome=report.outcome, ref=report.ref, rows=report.rows, code=report.code)
             for note in report.notes:
-                _log.info(f"file note: {note}", ref=report.ref)
-        _log.info("inboxes looked through", **count.as_dict())
+                _log.info("file was read with an assumption", note=note, ref=report.ref)
+        _log.info("inboxes looked through", counts=count.as_dict())
         return count
 
     def plan(self, destination: str) -> DestinationPlan:
