@@ -45,8 +45,11 @@ demo: $(READY) ## Run everything on invented leads: sandbox, intake, Airflow. ON
 
 .PHONY: test
 test: $(READY) ## Run all tests: first the quick ones, then those that start Postgres and Airflow.
-	$(BIN)/python -m pytest -m "not airflow and not postgres" -n $(WORKERS) $(ARGS)
-	$(BIN)/python -m pytest -m "airflow or postgres" $(ARGS)
+	@status=0; \
+	run() { $(BIN)/python -m pytest "$$@" $(ARGS) || [ $$? = $(if $(ARGS),5,0) ] || status=1; }; \
+	run -m "not airflow and not postgres" -n $(WORKERS); \
+	run -m "airflow or postgres"; \
+	exit $$status
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and who imports whom. Needs no network and starts nothing.

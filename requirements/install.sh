@@ -33,10 +33,14 @@ pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input --no-ca
 
 # uv does not read pip's configuration, so what decides where packages come from is handed on: the value of one option.
 from_pip() {
-    pip config list 2>/dev/null | sed -n "s/^\(global\|install\)\.$1='\(.*\)'\$/\2/p" | sed 's/\\n/ /g' | tail -n 1
+    pip config list 2>/dev/null | sed -nE "s/^(global|install)\.$1='(.*)'\$/\2/p" | sed 's/\\n/ /g' | tail -n 1
 }
 
+# A folder of wheels instead of an index is a case for pip alone.
+fits_uv() { [ -z "${PIP_NO_INDEX:-$(from_pip no-index)}" ]; }
+
 uv() {
+    export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-${PIP_DEFAULT_TIMEOUT:-120}}"
     index=${PIP_INDEX_URL:-$(from_pip index-url)}
     certificates=${PIP_CERT:-$(from_pip cert)}
     if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
@@ -77,8 +81,8 @@ tools)
     ;;
 product)
     say "installing what requirements/leadgate.lock names"
-    if ! sync "$venv/bin/python" requirements/bootstrap.lock requirements/leadgate.lock; then
-        say "uv could not; pip tries, which takes longer"
+    if ! fits_uv || ! sync "$venv/bin/python" requirements/bootstrap.lock requirements/leadgate.lock; then
+        say "without uv: pip does it, which takes longer"
         pip --quiet install --require-hashes --no-deps --requirement requirements/leadgate.lock
     fi
     # setuptools stands in the environment already: nothing is downloaded to build ourselves.

@@ -37,7 +37,7 @@ REVEALS = {
 
 
 def test_only_listed_modules_reveal_a_person() -> None:
-    found = {}
+    found: dict[str, int] = {}
     for module in modules(*PACKAGES, "dags"):
         for node in module.nodes():
             named = (
