@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tests.architecture.tree import PACKAGES, breach, modules, refuse
+from tests.architecture.tree import PACKAGES, ROOT, breach, modules, refuse
 
 #: About 300 is the habit; here is the wall. A test file is a list of cases and may be a little longer.
 _LINES = 400
@@ -28,7 +28,7 @@ _SHAPELESS = {
 _WAIVER = re.compile(r"#\s*(?:ruff:\s*)?(?:noqa|type:\s*ignore)\b(?P<rest>.*)")
 #: A code that explains itself where it stands is enough for a type checker; a lint rule is waived with words.
 _REASON = re.compile(r":\s*[A-Z]+[0-9]+(?:\s*,\s*[A-Z]+[0-9]+)*\s+(?:-|#)\s*\S+")
-_SOURCES = (*PACKAGES, "dags", "tests")
+_SOURCES = (*PACKAGES, "dags", "tests", *(["bench"] if (ROOT / "bench").is_dir() else []))
 
 
 def test_no_file_is_longer_than_a_head() -> None:
