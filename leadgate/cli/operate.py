@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -87,6 +88,28 @@ def promise() -> None:
             screen.out.print(f"{now.state}: {now.kind} {now.waiting_id} waits for {int(now.age.total_seconds())} s")
         if now.state != "kept":
             raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="Operate")
+def up(
+    port: Annotated[int, typer.Option(help="Port of Airflow's UI.")] = 8080,
+    intake_port: Annotated[int, typer.Option(help="Port of the intake service.")] = 8088,
+) -> None:
+    """Run a whole installation on this machine: Postgres, ledger, intake, Airflow. Data stay in .leadgate; Ctrl-C ends it."""
+    from leadgate.airflow.components import CHECKOUT  # noqa: PLC0415 - starts servers, imports much
+    from leadgate.stack import Stack  # noqa: PLC0415 - as above
+
+    def tell(what: str) -> None:
+        screen.err.print(what, markup=False)
+
+    with house() as opened:
+        folder = opened.settings.state
+    with Stack(folder=folder, airflow_home=CHECKOUT, tell=tell) as stack:
+        stack.start(airflow_port=port, intake_port=intake_port)
+        tell(f"Airflow  {stack.airflow.url}  user engineer, password {stack.airflow.password()}")
+        tell(f"intake   {stack.intake_url}/hooks/SOURCE")
+        tell("Ctrl-C ends it")
+        signal.pause()
 
 
 @app.command(rich_help_panel="Try it")

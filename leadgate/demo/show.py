@@ -49,7 +49,7 @@ def run(*, oneshot: bool, port: int | None = None, console: Console | None = Non
         out = Console(highlight=False, width=_PAPER_WIDTH)
     stays = not oneshot and sys.stdin.isatty() and sys.stdout.isatty()
     began = time.monotonic()
-    with Stage(CHECKOUT / ".leadgate" / "demo", tell=lambda what: out.print(f"  starting {what} ...")) as stage:
+    with Stage(CHECKOUT / ".leadgate" / "demo", tell=lambda what: out.print(f"  {what}", highlight=False)) as stage:
         out.print("[bold]Leadgate demo[/]: invented people, real Airflow, simulated call centers and CRMs")
         stage.start(airflow_port=port)
         for line in script.misbehave(stage):
