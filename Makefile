@@ -43,6 +43,10 @@ help: ## Say what can be made.
 demo: $(READY) ## Run everything on invented leads: sandbox, intake, Airflow. ONESHOT=1 ends by itself.
 	$(BIN)/leadgate demo $(if $(ONESHOT),--oneshot) $(ARGS)
 
+.PHONY: up
+up: $(READY) ## Run a whole installation on this machine: Postgres, ledger, intake, Airflow. Data stay in .leadgate.
+	$(BIN)/leadgate up $(ARGS)
+
 .PHONY: test
 test: $(READY) ## Run all tests: first the quick ones, then those that start Postgres and Airflow.
 	@status=0; \

@@ -25,7 +25,7 @@ told by `leadgate_promise`.
 * One instance of `send` is red: its name is the destination. `TerminalError` (credentials, WSDL, permission): mend the
   connection (*Admin > Connections > Test*), then **Clear** the instance. The others are not affected.
 * `deferred` grows: the destination is slow or down. Nothing to press; it is tried again with growing pauses.
-* `dead` is not zero: `leadgate replay DESTINATION` puts dead letters back once the cause is gone.
+* `dead` is not zero: `leadgate replay --destination NAME --yes` puts dead letters back once the cause is gone.
 * To send now: **Trigger**. Runs at the same time share the work, no delivery is taken twice.
 """
 

@@ -20,7 +20,7 @@ No green run for two days: a legal clock may run out. Tell the compliance office
 
 ### What to press
 * Red: the message names the cause. Mend it and **Clear**; what was destroyed already is not done twice.
-* To see what would be destroyed without doing it: `leadgate retention --dry-run`.
+* To see what would be destroyed without doing it: `leadgate retention` (a dry run unless you add `--yes`).
 """
 
 
