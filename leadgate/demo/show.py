@@ -84,7 +84,7 @@ def _wait(stage: Stage, fed: Fed, out: Console) -> Balance:
         decided = progress.add_task("decided  ", total=fed.submissions)
         delivered = progress.add_task("delivered", total=None)
         while True:
-            balance = stage.house.balance()
+            balance = stage.house.balance(keep=False)
             states = Counter[str]()
             for counts in balance.deliveries.values():
                 states.update(counts)

@@ -75,8 +75,8 @@ class Balance:
         }
 
 
-def take(ledger: Ledger, *, clock: Callable[[], datetime], promise: timedelta) -> Balance:
-    """Read the balance at one moment, and keep it in the ledger."""
+def take(ledger: Ledger, *, clock: Callable[[], datetime], promise: timedelta, keep: bool = True) -> Balance:
+    """Read the balance at one moment, and keep it in the ledger unless ``keep`` is false (a progress display)."""
     now = clock()
     with ledger.snapshot() as tx:
         states = reports.submissions_by_state(tx)
@@ -100,6 +100,8 @@ def take(ledger: Ledger, *, clock: Callable[[], datetime], promise: timedelta) -
             pending_leaves=pending,
             tree_size=size,
         )
+    if not keep:
+        return balance
     with ledger.transaction() as tx:
         reports.keep_balance(tx, taken_at=to_micros(now), tree_size=size, counts=balance.as_dict())
     return balance

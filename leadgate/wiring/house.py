@@ -115,9 +115,9 @@ class House(Parts):
         _log.info("log sealed", integrated=count.integrated, tree_size=count.tree_size)
         return count
 
-    def balance(self) -> Balance:
-        """The balance, stored and answered."""
-        return balance.take(self.ledger, clock=self.clock, promise=self.settings.promise.answer_within)
+    def balance(self, *, keep: bool = True) -> Balance:
+        """The balance, answered and (unless only looked at) stored."""
+        return balance.take(self.ledger, clock=self.clock, promise=self.settings.promise.answer_within, keep=keep)
 
     def promise(self) -> Promise:
         """How the promised time stands."""
