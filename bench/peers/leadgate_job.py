@@ -1,0 +1,59 @@
+"""One process of Leadgate's: ``receive`` (pick the file up), ``admit`` or ``dispatch``, as the Airflow tasks call them.
+
+Admit and dispatch run beside each other in two processes, as two tasks would; the database is the only thing between them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from worker import serve
+
+from leadgate.settings import load
+from leadgate.wiring.credentials import environment_credentials
+from leadgate.wiring.house import House
+
+ROLE, CONFIG, LEADS = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+#: Seconds between two looks of a dispatcher that found nothing due; Airflow's trigger looks more rarely.
+PAUSE = 0.02
+
+
+def receive() -> dict[str, Any]:
+    """Pick the export up."""
+    count = house.collect_files(path=Path)
+    return {"leads": count.new}
+
+
+def admit() -> dict[str, Any]:
+    """Decide everything that waits."""
+    count = house.admit(seconds=3600)
+    return {"leads": count.admitted, "deliveries": count.deliveries}
+
+
+def dispatch() -> dict[str, Any]:
+    """Send until every lead of the benchmark is accepted."""
+    accepted = 0
+    while accepted < LEADS:
+        count = dispatcher.run(seconds=3600)
+        accepted += count.accepted
+        if accepted < LEADS:
+            time.sleep(PAUSE)
+    return {"leads": accepted}
+
+
+def seal() -> dict[str, Any]:
+    """Order the leaves and sign."""
+    return {"leaves": house.seal().tree_size}
+
+
+house = House(load(CONFIG, env=os.environ), credentials=environment_credentials(os.environ))
+if ROLE == "dispatch":
+    dispatcher = house.dispatcher("s7_crm")
+elif ROLE == "admit":
+    house.admitter  # noqa: B018 - opens ledger and keys before the clock runs
+serve({"receive": receive, "admit": admit, "dispatch": dispatch, "seal": seal}[ROLE])
+house.close()
