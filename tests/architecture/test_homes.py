@@ -43,7 +43,7 @@ HOMES = {
     "rich": ("leadgate/cli", "leadgate/demo", "leadgate/rendering.py"),
     "structlog": ("leadgate/logging.py",),
     "upath": ("leadgate/wiring",),
-    "httpx": ("leadgate/demo",),
+    "httpx": ("leadgate/demo", "leadgate/stack.py"),
     # the scheduler
     "airflow": ("leadgate/airflow", "dags"),
     "asyncpg": ("leadgate/airflow",),
