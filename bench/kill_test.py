@@ -29,7 +29,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -89,6 +89,9 @@ class Tally:
     @property
     def good(self) -> bool:
         return self.lost == 0 and self.doubled == 0 and self.verified == self.runs
+
+    def as_dict(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 # -- the worker ------------------------------------------------------------------------------------------------------------
@@ -364,7 +367,7 @@ def main() -> int:
     tallies = run(databases, runs=asked.runs, leads=asked.leads, seed=asked.seed)
     good = report(tallies, asked.seed)
     if asked.json:
-        print(json.dumps({name: asdict(tally) for name, tally in tallies.items()}))
+        print(json.dumps({name: tally.as_dict() for name, tally in tallies.items()}))
     return 0 if good else 1
 
 
