@@ -7,6 +7,7 @@ because no schema stands between it and the ledger.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,8 +73,8 @@ def parse_submission(submission: Submission, rules: DocumentRules) -> Parsed:
 def parse_document(body: bytes, rules: DocumentRules) -> Parsed:
     """Say what the bytes of one JSON document mean."""
     try:
-        document = _decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        document = _read(body)
+    except (ValueError, RecursionError):  # msgspec's and UnicodeError are ValueErrors
         return Unparsable(hint="the bytes are not one JSON document in UTF-8")
     if not isinstance(document, dict):
         return Unparsable(hint="the document is not a JSON object")
@@ -90,6 +91,25 @@ def parse_document(body: bytes, rules: DocumentRules) -> Parsed:
     if kind == SubmissionKind.WITHDRAWAL:
         return _withdrawal(document, rules)
     return Unparsable(reason=Reason.INVALID_FIELD, field="kind", hint="kind is 'lead' or 'withdrawal'")
+
+
+def _read(body: bytes) -> Any:
+    r"""Decode. Raises ValueError and RecursionError.
+
+    Tools that count in UTF-16 cut a long message through an emoji, and write the half that is left as an escape (``\ud83d``).
+    RFC 8259, 8.2 leaves open what a reader makes of it: msgspec refuses, the standard library hands it on, and then the
+    schema decides field by field.
+    """
+    try:
+        return _decode(body)
+    except msgspec.DecodeError:
+        if b"\\u" not in body:
+            raise
+        return json.loads(body.decode(), parse_constant=_refuse_constant)
+
+
+def _refuse_constant(_word: str) -> None:
+    raise ValueError("NaN and Infinity are no JSON")
 
 
 def _strip_user(document: dict[str, Any]) -> None:
