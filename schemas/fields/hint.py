@@ -36,7 +36,7 @@ class Hint(StrEnum):
     NOT_A_PHONE = "is not a phone number"
     PHONE_LETTERS = "holds letters: write the number in digits"
     PHONE_EXTENSION = "holds an extension: only a direct number can be called back"
-    PHONE_LENGTH = "has too few or too many digits for its country"
+    PHONE_LENGTH = "has too few or too many digits for its country; write a foreign number with + and its country code"
     PHONE_NOT_IN_USE = "is in no number range of its country; write a foreign number with + and its country code"
     PHONE_NEEDS_COUNTRY = "must begin with + and the country code: this brand has no default country"
     UNKNOWN_BRAND = "is not a brand of this installation"
