@@ -104,19 +104,14 @@ def plan_table(plans: Sequence[DestinationPlan]) -> Table:
     return table
 
 
-def quarantine_table(rows: Sequence[tuple[str, str, int, str]]) -> Table:
-    """What waits for a person."""
-    table = Table("submission", "source", "received", "reason", "field", "hint")
-    for submission_id, source, received_at, findings in rows:
+def quarantine_table(rows: Sequence[tuple[str, str, str, int, str]]) -> Table:
+    """What was not admitted, and why. A row of a file is found by its event: the file's digest and the row's number."""
+    table = Table("submission", "source", "event", "received", "reason", "field", "hint")
+    for submission_id, source, event_id, received_at, findings in rows:
         for finding in json.loads(findings):
-            table.add_row(
-                submission_id,
-                source,
-                _moment(from_micros(received_at)),
-                finding["reason"],
-                finding["field"] or "-",
-                finding["hint"],
-            )
+            # As text: a hint may speak of consent.purposes[0], which is no markup.
+            cells = (submission_id, source, event_id, _moment(from_micros(received_at)), finding["reason"])
+            table.add_row(*map(Text, cells), Text(finding["field"] or "-"), Text(finding["hint"]))
     return table
 
 

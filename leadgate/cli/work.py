@@ -10,6 +10,7 @@ from leadgate.cli.root import Lang, app, house, language, screen
 from leadgate.pipeline.admit import AdmitCount
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.rendering import balance_table, counts_line, plan_table
+from schemas.vocabulary import SubmissionState
 
 Seconds = Annotated[float, typer.Option(help="Stop after this many seconds, between two batches.")]
 Destinations = Annotated[
@@ -76,12 +77,17 @@ def balance(lang: Lang = "en") -> None:
 
 
 @app.command(rich_help_panel="Work")
-def quarantine(limit: Annotated[int, typer.Option(help="How many to list, oldest first.")] = 50) -> None:
-    """List what waits for a person to mend: id, source, time, and which field is wrong with what."""
+def quarantine(
+    limit: Annotated[int, typer.Option(help="How many to list, oldest first.")] = 50,
+    *,
+    refused: Annotated[bool, typer.Option("--refused", help="List instead what was refused and must not be used.")] = False,
+) -> None:
+    """List what waits for a person to mend: id, source, event (in a file: digest and row), time, which field is wrong."""
     from leadgate.rendering import quarantine_table  # noqa: PLC0415 - only here
 
+    state = SubmissionState.REFUSED if refused else SubmissionState.QUARANTINED
     with house() as opened:
-        screen.out.print(quarantine_table(opened.quarantined(limit)))
+        screen.out.print(quarantine_table(opened.quarantined(limit, state)))
 
 
 @app.command(rich_help_panel="Work")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leadgate.storage.engine import Transaction
+from schemas.vocabulary import SubmissionState
 
 
 def submissions_by_state(tx: Transaction) -> dict[str, int]:
@@ -38,13 +39,14 @@ def dead_reasons(tx: Transaction) -> list[tuple[str, str | None, int]]:
     ]
 
 
-def quarantined(tx: Transaction, limit: int) -> list[tuple[str, str, int, str]]:
-    """(submission id, source, received_at, findings as JSON), oldest first."""
+def put_aside(tx: Transaction, state: SubmissionState, limit: int) -> list[tuple[str, str, str, int, str]]:
+    """(submission id, source, event id, received_at, findings as JSON) of what was not admitted, oldest first."""
     return [
         tuple(row)
         for row in tx.rows(
-            "select submission_id, source, received_at, findings from submission where state = 'quarantined'"
-            " order by received_at limit :limit",
+            "select submission_id, source, event_id, received_at, findings from submission where state = :state"
+            " order by received_at, submission_id limit :limit",
+            state=state.value,
             limit=limit,
         )
     ]

@@ -44,6 +44,7 @@ from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.policy import DeliveryRules
 from schemas.submission import Withdrawal
+from schemas.vocabulary import SubmissionState
 
 _log = get_logger(__name__)
 
@@ -173,10 +174,12 @@ class House(Parts):
         )
         return planner.plan(destination)
 
-    def quarantined(self, limit: int) -> list[tuple[str, str, int, str]]:
-        """Submissions that wait for a person."""
+    def quarantined(
+        self, limit: int, state: SubmissionState = SubmissionState.QUARANTINED
+    ) -> list[tuple[str, str, str, int, str]]:
+        """Submissions that wait for a person; those that were refused, if asked."""
         with self.ledger.snapshot() as tx:
-            return reports.quarantined(tx, limit)
+            return reports.put_aside(tx, state, limit)
 
     def readmit(
         self, *, reason: str | None, submission_ids: Collection[str] | None, apply: bool, actor: str
