@@ -178,7 +178,10 @@ class Office(TestHouse):
         """Refuse any trace of the people in anything that was said, listed, logged or kept in clear."""
         kept = [str(tuple(row)) for row in self.rows("select findings from submission where findings is not null")]
         kept += [str(tuple(row)) for row in self.rows("select reason, vendor_ref from delivery")]
-        kept += [bytes(row[0]).decode(errors="replace") for row in self.rows("select body from audit_leaf union all select body from audit_pending")]
+        kept += [
+            bytes(row[0]).decode(errors="replace")
+            for row in self.rows("select body from audit_leaf union all select body from audit_pending")
+        ]
         logged = [f"{record.getMessage()} {record.__dict__}" for record in log if record.name.split(".")[0] in _OURS]
         refuse_traces("\n".join([*self.said, *kept, *logged]), *leads, also=also)
 
@@ -248,8 +251,9 @@ def workbook(rows: Sequence[Sequence[str]]) -> bytes:
     )
     content = f"{_PACKAGE}/content-types"
     parts = {
-        "[Content_Types].xml": f'<Types xmlns="{content}"><Default Extension="rels" ContentType="application/vnd.openxmlformats-'
-        'package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/></Types>',
+        "[Content_Types].xml": f'<Types xmlns="{content}"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        '<Default Extension="xml" ContentType="application/xml"/></Types>',
         "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r" Type="{_OFFICE}/officeDocument" '
         'Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets><sheet name="Leads" sheetId="1" r:id="r"/>'
