@@ -48,6 +48,7 @@ up: $(READY) ## Run a whole installation on this machine: Postgres, ledger, inta
 	$(BIN)/leadgate up $(ARGS)
 
 .PHONY: test
+test: export AIRFLOW_HOME := $(CURDIR)/.pytest_cache/airflow
 test: $(READY) ## Run all tests: first the quick ones, then those that start Postgres and Airflow.
 	@status=0; \
 	run() { $(BIN)/python -m pytest "$$@" $(ARGS) || [ $$? = $(if $(ARGS),5,0) ] || status=1; }; \
