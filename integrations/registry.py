@@ -9,6 +9,7 @@ point's name is the connector's. Our own names cannot be taken over.
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -64,6 +65,19 @@ def destinations() -> list[str]:
 def sources() -> list[str]:
     """Names of all source connectors."""
     return sorted(found.parent.name for found in (_HERE / "sources").glob("*/connector.py"))
+
+
+def load() -> None:
+    """Import every connector and read every manifest: a process that forks workers does it once for all of them.
+
+    One that cannot be loaded does not keep the others from it; whoever asks for it by name is told why.
+    """
+    for name in destinations():
+        with suppress(Exception):
+            _destination_class(name, manifest(name))
+    for name in sources():
+        with suppress(Exception):
+            import_module(f"integrations.sources.{name}.connector")
 
 
 def folder(name: str) -> Path:

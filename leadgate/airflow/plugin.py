@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from airflow.plugins_manager import AirflowPlugin
@@ -17,17 +19,39 @@ logger = logging.getLogger(__name__)
 
 #: Commands whose process forks the runners of tasks.
 _FORKING_COMMANDS = frozenset({"scheduler", "standalone", "celery"})
-#: What a task of ours ends up importing; the last one draws in the rest of the house.
-_HEAVY_MODULES = ("zeep", "requests", "simple_salesforce", "sqlalchemy", "phonenumbers", "leadgate.wiring")
+#: What a task of ours ends up importing, also that which its libraries import late: SQLAlchemy its dialect, that its driver
+#: (of a task that sends one lead, importing psycopg was two thirds), Airflow's SDK the names a DAG file asks it for.
+_HEAVY_MODULES = (
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "psycopg",
+    "airflow.sdk.definitions.decorators",
+    "airflow.sdk.execution_time.task_runner",
+    "leadgate.airflow.assets",
+    "leadgate.airflow.deadlines",
+    "leadgate.airflow.tasks",
+    "leadgate.airflow.connections",
+    "leadgate.wiring",  # draws in the rest of the house
+)
 
 
 def preload() -> None:
-    """Import what tasks need. A module that does not import is the task's error to report, not the scheduler's."""
+    """Import what tasks need, and every connector. What does not import is the task's error to report, not the scheduler's."""
     for name in _HEAVY_MODULES:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the scheduler must live; the task says it again
-            logger.warning("leadgate: %s cannot be imported ahead (%s)", name, type(error).__name__)
+        _try(name, partial(importlib.import_module, name))
+    _try("connectors", _connectors)
+
+
+def _connectors() -> None:
+    from integrations import registry  # noqa: PLC0415 - only a process that forks runners pays for it
+
+    registry.load()
+
+
+def _try(what: str, load: Callable[[], object]) -> None:
+    try:
+        load()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the scheduler must live; the task says it again
+        logger.warning("leadgate: %s cannot be imported ahead (%s)", what, type(error).__name__)
 
 
 def _forks_tasks(arguments: list[str]) -> bool:
