@@ -69,7 +69,7 @@ sandbox: $(READY) ## Start the simulated call centers and CRMs, with their failu
 
 .PHONY: bench
 bench: $(READY) $(BENCH_READY) ## Deliver 85,000 leads side by side with drt and dlt; print ratios, CPU seconds, peak memory.
-	$(BIN)/python bench/throughput.py --peers $(BENCH_VENV)/bin/python $(ARGS)
+	$(BIN)/python bench/throughput.py --peers "$(CURDIR)/$(BENCH_VENV)/bin/python" $(ARGS)
 
 .PHONY: bench-latency
 bench-latency: $(READY) ## Time 50 single leads from webhook to acceptance, through Airflow.
@@ -80,7 +80,7 @@ kill-test: $(READY) ## Kill the worker 50 times at random moments; count what wa
 	$(BIN)/python bench/kill_test.py $(ARGS)
 
 .PHONY: soak
-soak: $(READY) ## Run Airflow for an hour on its embedded Postgres; print runs, failures, memory.
+soak: $(READY) ## Run an hour's worth of DAG runs on the embedded Postgres, with bursts of API writes; count what failed.
 	$(BIN)/python bench/soak.py $(ARGS)
 
 .PHONY: lock
