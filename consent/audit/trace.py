@@ -14,6 +14,7 @@ from consent.audit.leaf import decode
 from schemas.audit import AuditEntry, LeafValue
 from schemas.errors import AuditError
 from schemas.vocabulary import Event, Language
+from schemas.words import CODES, OUTCOMES, REASONS, RETENTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,10 @@ _REASONS: Final = _Part("reasons", ": {reasons}", ": {reasons}")
 _FINDINGS: Final = _Part("findings", ": {findings}", ": {findings}")
 _AGAIN: Final = _Part("not_before", "; again not before {not_before}", "; повтор не ранее {not_before}")
 _PURPOSES: Final = _Part("purposes", "; purposes: {purposes}", "; цели: {purposes}")
+_RECIPIENTS: Final = _Part(
+    "recipients", "; these hold it and must be told: {recipients}", "; данные есть у получателей: {recipients}"
+)
+_STOPPED: Final = _Part("suppressed", "; deliveries stopped: {suppressed}", "; остановлено передач: {suppressed}")
 _SAME_AS: Final = _Part("duplicate_of", "; same as {duplicate_of}", "; повторяет {duplicate_of}")
 
 _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
@@ -68,7 +73,7 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
     Event.LEAD_ADMITTED: (
         _Part("", "Admitted", "Допущено"),
         _Part("consent_id", " under consent {consent_id}", " по согласию {consent_id}"),
-        _Part("notice_id", ", notice {notice_id}", ", уведомление {notice_id}"),
+        _Part("notice_id", ", notice {notice_id}", ", текст согласия {notice_id}"),
         _Part("notice_version", " version {notice_version}", " версии {notice_version}"),
         _Part("given_at", ", given {given_at}", ", дано {given_at}"),
         _PURPOSES,
@@ -140,7 +145,8 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _Part("consent_id", ": {consent_id}", ": {consent_id}"),
         _PURPOSES,
         _Part("channel", "; through {channel}", "; через {channel}"),
-        _Part("suppressed", "; deliveries stopped: {suppressed}", "; остановлено передач: {suppressed}"),
+        _STOPPED,
+        _RECIPIENTS,
     ),
     Event.SUBJECT_ERASED: (
         _Part("", "Erased: the key is destroyed, nobody", "Уничтожено: ключ разрушен, личность"),
@@ -148,6 +154,8 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _REASON,
         _Part("method", ", method: {method}", ", способ: {method}"),
         _Part("categories", "; categories: {categories}", "; категории: {categories}"),
+        _STOPPED,
+        _RECIPIENTS,
     ),
     Event.KEYS_REWRAPPED: (
         _Part("", "Keys wrapped anew", "Ключи переупакованы"),
@@ -162,35 +170,8 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
     ),
 }
 
-#: Words of code in the reader's language; a word that is not here is said as it is.
-_RUSSIAN: Final[Mapping[str, str]] = {
-    "accepted": "принято",
-    "rejected": "не принято",
-    "deferred": "отложено",
-    "uncertain": "неизвестно",
-    "dead": "прекращено",
-    "suppressed": "остановлено",
-    "queued": "в очереди",
-    "unparsable": "не читается",
-    "invalid_field": "неверное поле",
-    "unknown_brand": "неизвестный бренд",
-    "unknown_topic": "неизвестная тема",
-    "unknown_notice": "неизвестное уведомление",
-    "unknown_purpose": "неизвестная цель",
-    "notice_text_mismatch": "текст уведомления не тот",
-    "consent_in_future": "согласие из будущего",
-    "consent_before_notice": "согласие раньше уведомления",
-    "no_way_to_reach": "нет способа связаться",
-    "no_consent": "нет согласия",
-    "consent_expired": "срок согласия истёк",
-    "notice_retired": "уведомление отменено",
-    "withdrawn": "согласие отозвано",
-    "country_not_served": "страна не обслуживается",
-    "no_destination": "некому передать",
-    "duplicate": "повтор",
-}
 #: Facts whose values are such words; an id or a name is never translated.
-_WORDS: Final = frozenset({"reason", "reasons", "findings", "outcome"})
+_WORDS: Final = frozenset({"reason", "reasons", "findings", "outcome", "code", "resolved_by"})
 
 
 def trace(leaves: Iterable[tuple[int | None, AuditEntry]], *, sealed: int = 0) -> list[Step]:
@@ -253,4 +234,5 @@ def _russian(name: str, value: LeafValue) -> str:
 def _in_russian(word: str) -> str:
     """``invalid_field:phone`` keeps the name of the field."""
     code, colon, field = word.partition(":")
-    return _RUSSIAN.get(code, code) + (f": {field}" if colon else "")
+    known = OUTCOMES.get(code) or REASONS.get(code) or CODES.get(code) or RETENTION.get(code)
+    return (known.ru if known else code) + (f": {field}" if colon else "")
