@@ -20,16 +20,24 @@ logger = logging.getLogger(__name__)
 #: Commands whose process forks the runners of tasks.
 _FORKING_COMMANDS = frozenset({"scheduler", "standalone", "celery"})
 #: What a task of ours ends up importing, also that which its libraries import late: SQLAlchemy its dialect, that its driver
-#: (of a task that sends one lead, importing psycopg was two thirds), Airflow's SDK the names a DAG file asks it for.
+#: (of a task that sends one lead, importing psycopg was two thirds), Airflow's SDK the names a DAG file asks it for, zeep its
+#: bindings.
 _HEAVY_MODULES = (
     "sqlalchemy.dialects.postgresql.psycopg",
     "psycopg",
+    "airflow.sdk.definitions.asset.metadata",
     "airflow.sdk.definitions.decorators",
     "airflow.sdk.execution_time.task_runner",
+    "airflow.sdk.execution_time.timeout",
+    "jinja2.ext",
     "leadgate.airflow.assets",
     "leadgate.airflow.deadlines",
     "leadgate.airflow.tasks",
     "leadgate.airflow.connections",
+    "zeep.wsa",
+    "zeep.wsdl.attachments",
+    "zeep.wsdl.bindings",
+    "zeep.wsdl.messages.xop",
     "leadgate.wiring",  # draws in the rest of the house
 )
 
