@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from integrations.sources.moderation_export.pickup import FileOutcome, FileReport
 from leadgate.pipeline.balance import Balance
 from leadgate.pipeline.plan import DestinationPlan
 from leadgate.storage.clock import from_micros
@@ -47,6 +48,21 @@ def counts_line(what: str, counts: Mapping[str, Any]) -> str:
     """One line of counts, zeros left out."""
     shown = ", ".join(f"{name} {value}" for name, value in counts.items() if value not in (0, None, {}))
     return f"{what}: {shown or 'nothing to do'}"
+
+
+def file_lines(reports: Sequence[FileReport]) -> list[str]:
+    """A line for each file of an inbox that somebody should know about. Its name is from outside and may be a person's."""
+    lines = []
+    for each in reports:
+        file = f"file {each.ref[:8] or '(not readable)'}"
+        if each.outcome is FileOutcome.REJECTED:
+            lines.append(
+                f"{file} rejected: {each.code}; {each.rows} rows taken; its reason lies beside it in the folder rejected"
+            )
+        elif each.outcome is FileOutcome.FAILED:
+            lines.append(f"{file} failed: {each.code}; it stays in the inbox: look at permissions and free space")
+        lines += [f"{file}: {note}" for note in each.notes]
+    return lines
 
 
 def balance_table(balance: Balance, lang: str) -> Group:

@@ -9,7 +9,7 @@ import typer
 from leadgate.cli.root import Lang, app, house, language, screen
 from leadgate.pipeline.admit import AdmitCount
 from leadgate.pipeline.counts import DispatchCount
-from leadgate.rendering import balance_table, counts_line, plan_table
+from leadgate.rendering import balance_table, counts_line, file_lines, plan_table
 from schemas.vocabulary import SubmissionState
 
 Seconds = Annotated[float, typer.Option(help="Stop after this many seconds, between two batches.")]
@@ -20,10 +20,17 @@ Destinations = Annotated[
 
 @app.command(rich_help_panel="Work")
 def collect() -> None:
-    """Pick up finished files from the inbox folders, each content once, and move them to `processed` or `rejected`."""
+    """Pick up finished files from the inbox folders, each content once, and move them to `processed` or `rejected`.
+
+    A file is named by the beginning of its digest, which stands in its new name. Exit 1 if one could not be taken nor moved.
+    """
     with house() as opened:
         result = opened.collect_files()
         screen.out.print(counts_line("collected", result.as_dict()))
+        for line in file_lines(result.reports):
+            screen.out.print(line, markup=False)
+        if result.failed:
+            raise typer.Exit(1)
 
 
 @app.command(rich_help_panel="Work")
