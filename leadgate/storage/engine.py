@@ -7,14 +7,16 @@ Every database error leaves as StorageUnavailableError without the driver's text
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, text
+from sqlalchemy import Connection, CursorResult, Engine, TextClause, bindparam, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
+from leadgate.storage.bulk import array, copy_text
 from schemas.errors import ConfigurationError, StorageUnavailableError
 
 T = TypeVar("T")
@@ -42,39 +44,39 @@ class Transaction:
 
     def rows(self, statement: str, /, **parameters: Any) -> list[Any]:
         """All rows of a textual statement with ``:named`` parameters."""
-        return list(self.connection.execute(text(statement), parameters).all())
+        return list(self._execute(text(statement), parameters).all())
 
     def rows_in(self, statement: str, values: Sequence[Any], /, **parameters: Any) -> list[Any]:
-        """As ``rows``, with ``in :values`` in the statement standing for a list of any length."""
+        """As ``rows``, with ``in :values`` in the statement standing for a list of any length, all text or all bytes."""
         if not values:
             return []
         if self.postgres:
-            return self.rows(statement.replace(" in :values", " = any(:values)"), values=list(values), **parameters)
+            kind = "bytea" if isinstance(values[0], bytes) else "text"
+            statement = statement.replace(" in :values", f" = any(cast(:values as {kind}[]))")
+            return self.rows(statement, values=array(values), **parameters)
         found: list[Any] = []
         for start in range(0, len(values), _SQLITE_VALUES):
             bound = text(statement).bindparams(bindparam("values", expanding=True))
             part = list(values[start : start + _SQLITE_VALUES])
-            found += self.connection.execute(bound, {"values": part, **parameters}).all()
+            found += self._execute(bound, {"values": part, **parameters}).all()
         return found
 
     def run(self, statement: str, /, **parameters: Any) -> int:
         """Execute; answer the number of rows touched."""
-        return int(self.connection.execute(text(statement), parameters).rowcount)
+        return int(self._execute(text(statement), parameters).rowcount)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Insert many rows: COPY on Postgres, one prepared statement on SQLite."""
         if not rows:
             return
-        cursor = self.connection.connection.cursor()
         names = ", ".join(columns)
+        if not self.postgres:
+            self._many(f"insert into {table} ({names}) values ({', '.join('?' * len(columns))})", rows)
+            return
+        cursor = self.connection.connection.cursor()
         try:
-            if self.postgres:
-                with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
-                    for row in rows:
-                        copy.write_row(row)
-            else:
-                marks = ", ".join("?" * len(columns))
-                cursor.executemany(f"insert into {table} ({names}) values ({marks})", rows)
+            with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
+                copy.write(copy_text(rows))
         except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; _translate sorts it
             raise _translate(error) from None
         finally:
@@ -84,43 +86,68 @@ class Transaction:
         """As ``insert``, passing over rows whose unique key is taken. ``columns`` maps name -> Postgres type."""
         if not rows:
             return
-        cursor = self.connection.connection.cursor()
         names = ", ".join(columns)
-        try:
-            if self.postgres:
-                arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
-                cursor.execute(
-                    f"insert into {table} ({names}) select * from unnest({arrays}) on conflict do nothing",
-                    [list(column) for column in zip(*rows, strict=True)],
-                )
-            else:
-                marks = ", ".join("?" * len(columns))
-                cursor.executemany(f"insert or ignore into {table} ({names}) values ({marks})", rows)
-        except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; _translate sorts it
-            raise _translate(error) from None
-        finally:
-            cursor.close()
+        if self.postgres:
+            source = f"select * from {_unnest(columns.values())}"
+            self.run(f"insert into {table} ({names}) {source} on conflict do nothing", **_columns(rows))
+        else:
+            self._many(f"insert or ignore into {table} ({names}) values ({', '.join('?' * len(columns))})", rows)
 
-    def update(self, table: str, key: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-        """Update many rows by ``key``. Each row is (key, one value per column); ``columns`` maps name -> Postgres type."""
+    def update(
+        self,
+        table: str,
+        key: str,
+        columns: Mapping[str, str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        always: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Update many rows by ``key``. Each row is (key, one value per column); ``columns`` maps name -> Postgres type.
+
+        ``always`` maps further columns to what is the same in every row: a number, null or a quoted word, as SQL.
+        """
         if not rows:
             return
+        if self.postgres:
+            self.run(_update(table, key, columns, always), **_columns(rows))
+            return
+        sets = ", ".join([*(f"{name} = ?" for name in columns), *(f"{name} = {word}" for name, word in always.items())])
+        self._many(f"update {table} set {sets} where {key} = ?", [(*row[1:], row[0]) for row in rows])
+
+    def update_where(
+        self,
+        table: str,
+        key: str,
+        columns: Mapping[str, str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        guard: str,
+        always: Mapping[str, str] = MappingProxyType({}),
+        **parameters: Any,
+    ) -> set[str]:
+        """As ``update``, passing over rows of which ``guard`` does not hold; answer the keys of those that were updated."""
+        if not rows:
+            return set()
+        if self.postgres:
+            statement = f"{_update(table, key, columns, always)} and {guard} returning {table}.{key}"
+            return {row[0] for row in self.rows(statement, **_columns(rows), **parameters)}
+        keys = [row[0] for row in rows]
+        held = {
+            row[0] for row in self.rows_in(f"select {key} from {table} where {guard} and {key} in :values", keys, **parameters)
+        }
+        self.update(table, key, columns, [row for row in rows if row[0] in held], always=always)
+        return held
+
+    def _execute(self, statement: TextClause, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        try:
+            return self.connection.execute(statement, parameters)
+        except UnicodeError as error:  # no database error: the driver could not write a value, and quotes it
+            raise _translate(error) from None
+
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         cursor = self.connection.connection.cursor()
         try:
-            if self.postgres:
-                sets = ", ".join(f"{name} = fresh.{name}" for name in columns)
-                arrays = ", ".join(["%s::text[]", *(f"%s::{kind}[]" for kind in columns.values())])
-                names = ", ".join([key, *columns])
-                cursor.execute(
-                    f"update {table} set {sets} from unnest({arrays}) as fresh({names}) where {table}.{key} = fresh.{key}",
-                    [list(column) for column in zip(*rows, strict=True)],
-                )
-            else:
-                sets = ", ".join(f"{name} = ?" for name in columns)
-                cursor.executemany(
-                    f"update {table} set {sets} where {key} = ?",
-                    [(*row[1:], row[0]) for row in rows],
-                )
+            cursor.executemany(statement, rows)
         except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; _translate sorts it
             raise _translate(error) from None
         finally:
@@ -130,6 +157,24 @@ class Transaction:
         """Hold a named lock until the transaction ends. SQLite transactions are exclusive writers already."""
         if self.postgres:
             self.connection.execute(text("select pg_advisory_xact_lock(:name)"), {"name": name})
+
+
+def _unnest(kinds: Iterable[str]) -> str:
+    """A table of parameters, one array a column; ``_columns`` gives their values."""
+    return f"unnest({', '.join(f'cast(:column{at} as {kind}[])' for at, kind in enumerate(kinds))})"
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> dict[str, str]:
+    return {f"column{at}": array(column) for at, column in enumerate(zip(*rows, strict=True))}
+
+
+def _update(table: str, key: str, columns: Mapping[str, str], always: Mapping[str, str]) -> str:
+    sets = [*(f"{name} = fresh.{name}" for name in columns), *(f"{name} = {word}" for name, word in always.items())]
+    fresh = _unnest(["text", *columns.values()])
+    return (
+        f"update {table} set {', '.join(sets)} from {fresh} as fresh({', '.join([key, *columns])})"
+        f" where {table}.{key} = fresh.{key}"
+    )
 
 
 class Ledger:
