@@ -98,6 +98,7 @@ class ModerationWebhook(WebhookSource):
             )
         signed = {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": signature}
         if not any([_matches(verifier, body, signed) for verifier in self._verifiers]):  # noqa: C419 - every secret is tried: the time taken must not tell which one it was
+            _must_be_utf8(body)  # the library signs text only: whoever sends UTF-16 must not look for a fault in the secret
             raise IntakeError(
                 "signature_invalid", "no secret of ours made this signature", field="webhook-signature", status=401
             )
@@ -127,6 +128,13 @@ def _verifier(settings: SourceSettings, secret: Personal[str]) -> Webhook:
     if size not in SECRET_BYTES:
         raise ConfigurationError("secret_invalid", "a secret has 24 to 64 bytes", field=where)
     return verifier
+
+
+def _must_be_utf8(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise IntakeError("body_not_json", "the body must be one JSON object in UTF-8") from None
 
 
 def _matches(verifier: Webhook, body: bytes, signed: dict[str, Any]) -> bool:
