@@ -40,12 +40,16 @@ def dead_reasons(tx: Transaction) -> list[tuple[str, str | None, int]]:
 
 
 def put_aside(tx: Transaction, state: SubmissionState, limit: int) -> list[tuple[str, str, str, int, str]]:
-    """(submission id, source, event id, received_at, findings as JSON) of what was not admitted, oldest first."""
+    """(submission id, source, event id, received_at, findings as JSON) of what was not admitted, oldest first.
+
+    Rows of a file in their order: what came in together bears ids of one millisecond, which are random, and event ids
+    that end in a number.
+    """
     return [
         tuple(row)
         for row in tx.rows(
             "select submission_id, source, event_id, received_at, findings from submission where state = :state"
-            " order by received_at, submission_id limit :limit",
+            " order by received_at, length(event_id), event_id limit :limit",
             state=state.value,
             limit=limit,
         )
