@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +15,9 @@ from consent.audit.checkpoint import verify as verify_checkpoint
 from consent.audit.findings import Report
 from consent.audit.note import VerifierKey
 from consent.audit.verify import verify as verify_export
-from leadgate.cli.root import Lang, app, house, language, screen
-from leadgate.rendering import counts_line
+from leadgate.cli.root import Json, Lang, app, screen
+from leadgate.cli.root import ledger_house as house
+from leadgate.rendering import counts_line, report_lines
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import Language
 
@@ -25,16 +28,18 @@ _NOT_VERIFIED = 4
 @app.command(rich_help_panel="Evidence")
 def seal() -> None:
     """Give pending log entries their place and sign a checkpoint."""
-    with house() as opened:
-        screen.out.print(counts_line("sealed", opened.seal().as_dict()))
+    with house() as opened, screen.working("sealing ..."):
+        done = opened.seal()
+    screen.out.print(counts_line("sealed", done.as_dict()))
 
 
 @app.command(rich_help_panel="Evidence")
 def export(target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> None:
     """Write the audit export for an auditor: every leaf, checkpoint and record digest; no personal data."""
-    with house() as opened:
+    with house() as opened, screen.working("exporting ..."):
         done = opened.export(target)
-        screen.out.print(f"{done.leaves} leaves, {done.checkpoints} checkpoints, {done.records} records", markup=False)
+    screen.out.print(f"{done.leaves} leaves, {done.checkpoints} checkpoints, {done.records} records in {target}", markup=False)
+    screen.out.print("check it as the auditor will: leadgate verify FOLDER --key PUBLIC_KEY (leadgate keys show)")
 
 
 @app.command(rich_help_panel="Evidence")
@@ -47,55 +52,77 @@ def verify(
         typer.Option(help="Public key of the log, or a file that holds it. Get it from the operator by another way."),
     ] = None,
     trusted: Annotated[Path | None, typer.Option(help="A checkpoint you kept from an earlier audit.")] = None,
+    lang: Lang = Language.EN,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Verify the log with a public key: signatures, every leaf, every record. Needs no database when a folder is named.
 
     Exit 0 only if nothing at all was found; otherwise each finding names its place, and the exit code is 4.
     """
-    if folder is None:
-        with house() as opened:
-            report = opened.verify()
+    with screen.working("verifying ..."):
+        report = _live() if folder is None else _exported(folder, key or [], trusted)
+    if as_json:
+        screen.document(_document(report))
     else:
-        if not key:
-            raise ConfigurationError("no_key", "an export is verified with the log's public key", field="--key")
-        keys = [VerifierKey.parse(_line(each)) for each in key]
-        kept = verify_checkpoint(trusted.read_text(encoding="utf-8"), keys) if trusted else None
-        report = verify_export(folder, keys, trusted=kept, now=datetime.now(UTC))
-    _print(report)
+        screen.lines(report_lines(report, lang))
     if not report.ok:
         raise typer.Exit(_NOT_VERIFIED)
 
 
+def _live() -> Report:
+    with house() as opened:
+        return opened.verify()
+
+
+def _exported(folder: Path, key: list[str], trusted: Path | None) -> Report:
+    if not folder.is_dir():
+        raise ConfigurationError("no_export", "there is no such folder", field="FOLDER")
+    if not key:
+        raise ConfigurationError("no_key", "an export is verified with the log's public key", field="--key")
+    keys = [VerifierKey.parse(_line(each)) for each in key]
+    kept = verify_checkpoint(_read(trusted, "--trusted"), keys) if trusted else None
+    return verify_export(folder, keys, trusted=kept, now=datetime.now(UTC))
+
+
+def _document(report: Report) -> dict[str, object]:
+    point = report.checkpoint
+    return {
+        "ok": report.ok,
+        "origin": report.origin,
+        "checkpoint": {"size": point.size, "root": point.root.hex()} if point else None,
+        **{name: getattr(report, name) for name in ("leaves", "sealed", "leads", "erased", "deliveries", "consents")},
+        "findings": [asdict(each) for each in report.findings],
+        "unlisted": report.unlisted,
+    }
+
+
 @app.command(rich_help_panel="Evidence")
-def trace(lead: Annotated[str, typer.Argument(help="Id of a lead.")], lang: Lang = "en") -> None:
+def trace(
+    lead: Annotated[str, typer.Argument(help="Id of a lead, as `find` and the recipient's record have it.")],
+    lang: Lang = Language.EN,
+    *,
+    as_json: Json = False,
+) -> None:
     """Tell one lead's walk from the log: when, decided how, under which consent, sent where, which fields. Never who it was."""
     with house() as opened:
         leaves = opened.leaves_of(lead)
-        if not leaves:
-            raise ConfigurationError("unknown_lead", "the log knows no such lead", field="LEAD")
-        screen.out.print(tracing.render(leaves, language=Language(language(lang))), markup=False)
+    if not leaves:
+        raise ConfigurationError("unknown_lead", "the log knows no such lead", field="LEAD")
+    if as_json:
+        screen.document([{"index": index, "leaf": json.loads(leaf)} for index, leaf in leaves])
+    else:
+        screen.out.print(tracing.render(leaves, language=lang), markup=False)
 
 
 def _line(word: str) -> str:
     """A key as given, or the line of the file it names."""
     path = Path(word)
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else word
+    return _read(path, "--key").strip() if path.is_file() else word
 
 
-def _print(report: Report) -> None:
-    out = screen.out
-    if report.checkpoint is not None:
-        out.print(
-            f"log {report.origin}: checkpoint of {report.checkpoint.size} leaves, root {report.checkpoint.root.hex()}",
-            markup=False,
-        )
-    out.print(
-        f"{report.leaves} leaves read, {report.sealed} under the signature, {report.leads} leads ({report.erased} erased),"
-        f" {report.deliveries} deliveries, {report.consents} consents compared",
-        markup=False,
-    )
-    for finding in report.findings:
-        out.print(f"FOUND {finding.code}: {finding}", markup=False)
-    if report.unlisted:
-        out.print(f"and {report.unlisted} more of the same kinds")
-    out.print("[bold green]verified: nothing was found[/]" if report.ok else "[bold red]NOT verified[/]", markup=True)
+def _read(path: Path, option: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError("unreadable_file", "the file is missing or is no text", field=option) from None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.status import Status
 
 from leadgate.logging import configure
 from leadgate.wiring import House, open_house
+from schemas.errors import ConfigurationError
+from schemas.vocabulary import Language
 
 app = typer.Typer(
     name="leadgate",
@@ -24,19 +28,43 @@ app = typer.Typer(
 )
 
 
+#: Columns of what is not a terminal: nothing is cut and nothing is broken over lines.
+_PAPER = 100_000
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True, width=_PAPER)
+
+
 @dataclass(slots=True)
 class Screen:
-    """Where commands write. ``language`` is en or ru, for what officers read."""
+    """Where commands write."""
 
     out: Console
     err: Console
-    language: str = "en"
     config: Path | None = None
 
+    def lines(self, lines: Iterable[str]) -> None:
+        """Plain lines, as they are."""
+        for line in lines:
+            self.out.print(line, markup=False)
 
-screen = Screen(out=Console(highlight=False, soft_wrap=True), err=Console(stderr=True, highlight=False, soft_wrap=True))
+    def document(self, document: Mapping[str, Any] | Sequence[Any]) -> None:
+        """What ``--json`` prints: one document on one line, words of code untranslated."""
+        self.out.file.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
 
-Lang = Annotated[str, typer.Option("--lang", help="Language of the report: `en` or `ru`.", metavar="en|ru")]
+    @contextmanager
+    def working(self, what: str) -> Iterator[Status]:
+        """A sign of life on standard error while something long runs; nothing where nobody watches."""
+        with self.err.status(what) as status:
+            yield status
+
+
+screen = Screen(out=_console(), err=_console(stderr=True))
+
+Lang = Annotated[Language, typer.Option("--lang", envvar="LEADGATE_LANG", help="Language of the answer.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer one JSON document for scripts, in words of code.")]
 Actor = Annotated[
     str,
     typer.Option("--actor", help="Who does this: a staff reference that the log keeps (no name, no e-mail).", metavar="REF"),
@@ -59,13 +87,18 @@ def _root(
 
 @contextmanager
 def house() -> Iterator[House]:
-    """The house for one command."""
+    """The house for one command. Raises ConfigurationError if what every command needs was never made."""
     with open_house(config=screen.config) as opened:
         yield opened
 
 
-def language(word: str) -> str:
-    """``en`` or ``ru``. Raises typer.BadParameter for others."""
-    if word not in {"en", "ru"}:
-        raise typer.BadParameter("say en or ru", param_hint="--lang")
-    return word
+@contextmanager
+def ledger_house() -> Iterator[House]:
+    """The house for a command that reads or writes the ledger; says what to run if there is none yet."""
+    with house() as opened:
+        _, on_disk, file = opened.settings.ledger_url.partition("sqlite:///")
+        if on_disk and not Path(file).exists():
+            raise ConfigurationError(
+                "no_ledger", "there is no ledger here yet; run 'leadgate ledger upgrade' once", field="LEADGATE_STATE"
+            )
+        yield opened

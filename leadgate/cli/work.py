@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from leadgate.cli.root import Lang, app, house, language, screen
+from leadgate.cli.root import Json, Lang, app, screen
+from leadgate.cli.root import ledger_house as house
+from leadgate.phrases import phrase
 from leadgate.pipeline.admit import AdmitCount
 from leadgate.pipeline.counts import DispatchCount
-from leadgate.rendering import balance_table, counts_line, file_lines, plan_table
-from schemas.vocabulary import SubmissionState
+from leadgate.rendering import balance_table, counts_line, file_lines, plan_lines, quarantine_table
+from leadgate.storage.clock import from_micros
+from schemas.vocabulary import Language, SubmissionState
 
 Seconds = Annotated[float, typer.Option(help="Stop after this many seconds, between two batches.")]
 Destinations = Annotated[
@@ -24,7 +29,7 @@ def collect() -> None:
 
     A file is named by the beginning of its digest, which stands in its new name. Exit 1 if one could not be taken nor moved.
     """
-    with house() as opened:
+    with house() as opened, screen.working("picking up files ..."):
         result = opened.collect_files()
         screen.out.print(counts_line("collected", result.as_dict()))
         for line in file_lines(result.reports):
@@ -51,7 +56,10 @@ def dispatch(destinations: Destinations = None, seconds: Seconds = 3600) -> None
 
     with house() as opened, screen.err.status("sending ...") as status:
         failed: DeliveryError | None = None
-        for name in destinations or opened.destinations():
+        names = destinations or opened.destinations()
+        if not names:
+            screen.out.print("nothing is due")
+        for name in names:
 
             def show(count: DispatchCount, name: str = name) -> None:
                 status.update(f"{name}: {count.accepted} accepted")
@@ -66,35 +74,54 @@ def dispatch(destinations: Destinations = None, seconds: Seconds = 3600) -> None
 
 
 @app.command(rich_help_panel="Work")
-def plan(destinations: Destinations = None) -> None:
+def plan(destinations: Destinations = None, lang: Lang = Language.EN, *, as_json: Json = False) -> None:
     """Dry run of `dispatch`: what would be sent, which fields, what the gate would stop. Claims, opens and sends nothing."""
-    with house() as opened:
-        names = destinations or sorted(opened.settings.destinations)
-        screen.out.print(plan_table([opened.plan(name) for name in names]))
+    with house() as opened, screen.working("looking ..."):
+        plans = [opened.plan(name) for name in destinations or sorted(opened.settings.destinations)]
+    if as_json:
+        screen.document([asdict(each) for each in plans])
+    else:
+        screen.lines(plan_lines(plans, lang))
 
 
 @app.command(rich_help_panel="Work")
-def balance(lang: Lang = "en") -> None:
+def balance(lang: Lang = Language.EN, *, as_json: Json = False) -> None:
     """Print the balance: received = admitted + quarantined + refused, one outcome a delivery. Exit 1 if it is open."""
-    with house() as opened:
+    with house() as opened, screen.working("counting ..."):
         taken = opened.balance()
-        screen.out.print(balance_table(taken, language(lang)))
-        if not taken.closes:
-            raise typer.Exit(1)
+    if as_json:
+        screen.document(asdict(taken) | {"promise": taken.promise.total_seconds(), "closes": taken.closes})
+    else:
+        screen.out.print(balance_table(taken, lang))
+    if not taken.closes:
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel="Work")
 def quarantine(
     limit: Annotated[int, typer.Option(help="How many to list, oldest first.")] = 50,
+    lang: Lang = Language.EN,
     *,
     refused: Annotated[bool, typer.Option("--refused", help="List instead what was refused and must not be used.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """List what waits for a person to mend: id, source, event (in a file: digest and row), time, which field is wrong."""
-    from leadgate.rendering import quarantine_table  # noqa: PLC0415 - only here
-
+    """List what waits for a person to mend, and who mends it: id, source, event (in a file: digest and row), time, field."""
     state = SubmissionState.REFUSED if refused else SubmissionState.QUARANTINED
     with house() as opened:
-        screen.out.print(quarantine_table(opened.quarantined(limit, state)))
+        rows = opened.quarantined(limit, state)
+    if as_json:
+        screen.document([_aside(row) for row in rows])
+    else:
+        screen.out.print(quarantine_table(rows, lang))
+        if len(rows) == limit:
+            screen.err.print(phrase("listed", lang, shown=limit))
+
+
+def _aside(row: tuple[str, str, str, int, str]) -> dict[str, object]:
+    submission_id, source, event_id, received_at, findings = row
+    moment = from_micros(received_at).isoformat()
+    told = json.loads(findings or "[]")
+    return {"submission": submission_id, "source": source, "event": event_id, "received_at": moment, "findings": told}
 
 
 @app.command(rich_help_panel="Work")

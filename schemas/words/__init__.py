@@ -1,8 +1,8 @@
 """What our words of code mean, in the two languages people read. It refuses to guess: a word that does not stand here is said
 as it is, so a stranger's code stays a code and is never dressed up as one of ours.
 
-``words.vocabulary`` holds the closed vocabularies, ``words.hints`` the sentences a finding may carry. Words of code are stored,
-logged and put into JSON; these are only ever shown.
+``words.vocabulary`` holds the closed vocabularies, ``words.hints`` the sentences a finding about a document may carry,
+``words.audit`` what a verification finds. Words of code are stored, logged and put into JSON; these are only ever shown.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.vocabulary import Language
+from schemas.words.audit import finding_in_russian
 from schemas.words.hints import hint
 from schemas.words.vocabulary import CODES, OUTCOMES, PERSONS, REASON_ADVICE, REASONS, RETENTION, SUBMISSIONS, Said
 
@@ -23,6 +24,7 @@ __all__ = [
     "SUBMISSIONS",
     "Said",
     "code_in",
+    "finding_in_russian",
     "hint",
     "say",
 ]

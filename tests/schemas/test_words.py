@@ -93,3 +93,34 @@ def test_what_nobody_knows_is_said_as_it_is() -> None:
     assert words.code_in("HTTP_418", Language.RU) == "HTTP_418"
     assert words.code_in("withdrawn", Language.RU) == "согласие отозвано"
     assert words.code_in("in_doubt", Language.EN) == "nobody knows whether it arrived"
+
+
+def _found_by_verify() -> set[str]:
+    """Every code that a verification can give."""
+    table = (
+        (ROOT / "docs/audit-log.md").read_text(encoding="utf-8").partition("## What `verify` finds")[2].partition("\n## ")[0]
+    )
+    documented = {
+        code for line in table.splitlines() for code in re.findall(r"`([a-z_]+)`", line.partition("| somebody")[0][:120])
+    }
+    given = {
+        node.args[0].value
+        for module in modules("consent/audit")
+        for node in module.nodes()
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in {"add", "_add"} and node.args
+        if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+    }
+    return given | (documented & words.audit.FINDINGS.keys())
+
+
+def test_every_finding_of_a_verification_has_its_russian() -> None:
+    assert len(_found_by_verify()) > 30
+    assert _found_by_verify() <= words.audit.FINDINGS.keys()
+
+
+def test_a_finding_names_its_place_in_russian() -> None:
+    said = words.finding_in_russian("lead_changed", "lead 01a2, committed at leaf 17")
+    assert said is not None
+    assert said.startswith("лид 01a2, зафиксировано записью журнала 17: сохранённый лид не тот")
+    assert words.finding_in_russian("root_mismatch", "between leaf 3 and leaf 9").startswith("между записями журнала 3 и 9: ")  # type: ignore[union-attr]
+    assert words.finding_in_russian("astrology", "leaf 3") is None
