@@ -54,12 +54,18 @@ def test_micros_mean_the_same_moment_in_every_zone_and_refuse_a_naive_one() -> N
 def test_ids_are_uuid7_unique_and_sort_by_time(count: int, micros: int) -> None:
     ids = new_ids(count, micros)
     assert len(set(ids)) == count
+    assert ids == sorted(ids), "in the order of a batch, too"
     for each in ids:
         assert len(each) == 36
         assert each[14] == "7"
         assert each[19] in "89ab"
         assert int(each.replace("-", "")[:12], 16) == micros // 1000
     assert max(ids) < new_ids(1, micros + 1000)[0]
+
+
+def test_more_ids_than_fit_a_millisecond_still_ascend() -> None:
+    ids = new_ids(10_000, 0)
+    assert ids == sorted(set(ids))
 
 
 # -- transactions --------------------------------------------------------------------------------------------------------------
