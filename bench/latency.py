@@ -70,7 +70,7 @@ def main() -> int:
     parser.add_argument("--steps", action="store_true", help="also tell where the time went, from Airflow's own record")
     arguments = parser.parse_args()
     out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-    with Stage(CHECKOUT / ".leadgate" / "bench-latency", tell=lambda what: out.print(f"  starting {what} ...")) as stage:
+    with Stage(CHECKOUT / ".leadgate" / "bench-latency", tell=lambda what: out.print(f"  {what} ...")) as stage:
         stage.start()
         walks = run(stage, arguments.leads, seed=arguments.seed, out=out)
         complete(stage, walks)
