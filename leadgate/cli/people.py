@@ -6,17 +6,21 @@ Identifiers are typed at a prompt or piped in, never an argument: arguments stan
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from leadgate.cli.root import Actor, app, house, screen
-from leadgate.rendering import counts_line
+from leadgate.cli.root import Actor, Json, Lang, app, screen
+from leadgate.cli.root import ledger_house as house
+from leadgate.phrases import phrase
+from leadgate.rendering import retention_lines
 from leadgate.wiring import House
 from schemas.contact import email_or_none, phone_or_none
 from schemas.errors import ConfigurationError
 from schemas.personal import Personal
 from schemas.submission import Withdrawal
+from schemas.vocabulary import Language, PersonState
 
 Brand = Annotated[str, typer.Option(help="The brand the person wrote to, as in leadgate.yaml.")]
 
@@ -26,22 +30,37 @@ def withdraw_consent(
     brand: Brand,
     actor: Actor,
     purpose: Annotated[list[str] | None, typer.Option(help="Only this purpose; all of them if none is named.")] = None,
+    lang: Lang = Language.EN,
 ) -> None:
-    """Record that a person takes consent back. Asks for a phone or an e-mail; what waits for the person stops at once."""
+    """Record that a person takes consent back. Asks for a phone or an e-mail; what waits for the person stops at once.
+
+    Look first with `find`: a withdrawal cannot be taken back, only consent given anew.
+    """
     with house() as opened:
-        withdrawal = _ask(opened, brand, tuple(purpose or ()))
+        withdrawal = _ask(opened, brand, tuple(purpose or ()), lang)
+        known = bool(opened.persons(withdrawal=withdrawal))
         done = opened.withdraw(withdrawal, actor=actor)
-        screen.out.print(f"recorded; {done.suppressed} deliveries stopped")
-        if done.recipients:
-            screen.out.print(f"these hold the lead and must be told: {', '.join(done.recipients)}")
+    said = [phrase("withdrawal_recorded", lang), phrase("stopped", lang, count=done.suppressed)]
+    said.append(_recipients("must_be_told", done.recipients, lang))
+    screen.lines(said if known else [said[0], phrase("withdrawal_stranger", lang)])
 
 
 @app.command(rich_help_panel="People")
-def find(brand: Brand) -> None:
-    """Find the random id of a person by phone or e-mail, for `erase`. Asks for the identifier; prints ids only."""
+def find(brand: Brand, lang: Lang = Language.EN, *, as_json: Json = False) -> None:
+    """Find a person and their leads by phone or e-mail. Asks for the identifier; prints ids only. Exit 1 if nobody is known."""
     with house() as opened:
-        ids = opened.persons(withdrawal=_ask(opened, brand, ()))
-        screen.out.print("\n".join(ids) if ids else "nobody is known under it")
+        ids = opened.persons(withdrawal=_ask(opened, brand, (), lang))
+        found = {person: opened.leads_of_person(person) for person in ids}
+    if as_json:
+        screen.document([{"person": person, "leads": leads} for person, leads in found.items()])
+    else:
+        for person, leads in found.items():
+            screen.lines(
+                [phrase("found_person", lang, person=person), *(phrase("found_lead", lang, lead=each) for each in leads)]
+            )
+    if not found:
+        screen.err.print(phrase("nobody_known", lang), markup=False)
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel="People")
@@ -50,6 +69,7 @@ def erase(
     person: Annotated[str | None, typer.Option(help="Random id of the person, as `find` prints it.")] = None,
     lead: Annotated[str | None, typer.Option(help="Or the id of one of the person's leads.")] = None,
     reason: Annotated[str, typer.Option(help="One word that the log keeps.")] = "subject_request",
+    lang: Lang = Language.EN,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only what would be destroyed is shown.")] = False,
 ) -> None:
@@ -62,10 +82,18 @@ def erase(
         if not ids:
             raise ConfigurationError("nobody", "name a person or a lead that exists", field="--person, --lead")
         for each in ids:
+            state = opened.state_of_person(each)
+            if state is None:
+                raise ConfigurationError("unknown_person", "nobody ever had this id; `find` prints ids", field="--person")
             done = opened.erase(each, actor=actor, reason=reason, dry_run=not yes)
-            screen.out.print(counts_line("destroyed" if yes else "would destroy", done.counts()))
-            if done.recipients:
-                screen.out.print(f"only they can destroy their copy: {', '.join(done.recipients)}")
+            if not yes and state is not PersonState.ERASED:
+                screen.lines([phrase("would_erase", lang, person=each, leads=done.leads, suppressed=done.suppressed)])
+            elif done.keys:
+                screen.lines([phrase("erased", lang, **done.as_dict() | {"person": each})])
+                screen.lines([phrase("stopped", lang, count=done.suppressed)])
+            else:
+                screen.lines([phrase("erased_before", lang, person=each)])
+            screen.lines([_recipients("only_they", done.recipients, lang)])
 
 
 @app.command(rich_help_panel="People")
@@ -73,28 +101,35 @@ def retention(
     *,
     actor: Actor = "system",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is a dry run.")] = False,
+    lang: Lang = Language.EN,
+    as_json: Json = False,
 ) -> None:
     """Say what is due for destruction and why; destroy it with `--yes`."""
-    with house() as opened:
+    with house() as opened, screen.working("looking through what is kept ..."):
         count = opened.apply_retention(dry_run=not yes, actor=actor)
-        for what, number in sorted(count.counts.items()):
-            screen.out.print(f"{number:>8}  {what}")
-        screen.out.print(f"{count.destroyed} destroyed" if yes else "dry run: nothing was destroyed")
-        if count.next_due_at:
-            screen.out.print(f"next due {count.next_due_at:%Y-%m-%d %H:%M} UTC")
+    if as_json:
+        screen.document({**count.as_dict(), "next_due_at": count.next_due_at})
+    else:
+        screen.lines(retention_lines(count, lang, done=yes))
 
 
-def _ask(opened: House, brand: str, purposes: tuple[str, ...]) -> Withdrawal:
+def _recipients(name: str, recipients: Sequence[str], language: Language) -> str:
+    return phrase(name, language, names=", ".join(recipients)) if recipients else phrase("nobody_holds", language)
+
+
+def _ask(opened: House, brand: str, purposes: tuple[str, ...], language: Language) -> Withdrawal:
     settings = opened.settings.brands.get(brand)
     if settings is None:
-        raise ConfigurationError("unknown_brand", "leadgate.yaml has no such brand", field="--brand")
-    text = (typer.prompt("phone or e-mail", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()).strip()
+        known = ", ".join(sorted(opened.settings.brands))
+        raise ConfigurationError("unknown_brand", f"leadgate.yaml has no such brand; it has {known}", field="--brand")
+    prompt = phrase("ask_identifier", language)
+    text = (typer.prompt(prompt, hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if "@" in text:
         email = email_or_none(text)
         if email is None:
-            raise ConfigurationError("bad_email", "this is no e-mail address", field="standard input")
+            raise ConfigurationError("bad_email", phrase("bad_email", language), field="standard input")
         return Withdrawal(brand=brand, email=Personal(email), purposes=purposes)
     phone = phone_or_none(text, settings.default_region)
     if phone is None:
-        raise ConfigurationError("bad_phone", "this is no phone number; write it with its country", field="standard input")
+        raise ConfigurationError("bad_phone", phrase("bad_phone", language), field="standard input")
     return Withdrawal(brand=brand, phone=Personal(phone), purposes=purposes)

@@ -8,7 +8,7 @@ reason an identifier that only the withdrawal knows is kept with the person whom
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from consent.blind_index import BlindIndex, IndexKind
@@ -63,10 +63,14 @@ def apply(
     for person_id, plan in plans.items():
         stop = set(plan.suppress_now)
         outbox.suppress(tx, plan.suppress_now, reason="withdrawn", now=to_micros(now))
-        facts: dict[str, LeafValue] = {"brand": withdrawal.brand, "purposes": list(purposes), "suppressed": len(stop)}
-        if plan.recipients:
-            facts["recipients"] = list(plan.recipients)
-        recorder.note(Event.CONSENT_WITHDRAWN, person_id=person_id, submission_id=submission_id, facts=facts)
+        for lead_id in _leads_concerned(plan) or [None]:  # a leaf for each, so that every lead's trace tells of it
+            recorder.note(
+                Event.CONSENT_WITHDRAWN,
+                person_id=person_id,
+                lead_id=lead_id,
+                submission_id=submission_id,
+                facts={"brand": withdrawal.brand, "purposes": list(purposes), **_effect_on(plan, lead_id)},
+            )
         for change in plan.deliveries:
             if change.delivery_id in stop:
                 recorder.note(
@@ -81,6 +85,17 @@ def apply(
         suppressed=sum(len(plan.suppress_now) for plan in plans.values()),
         recipients=tuple(sorted({name for plan in plans.values() for name in plan.recipients})),
     )
+
+
+def _leads_concerned(plan: WithdrawalPlan) -> list[str | None]:
+    return [*dict.fromkeys(change.lead_id for change in plan.deliveries)]
+
+
+def _effect_on(plan: WithdrawalPlan, lead_id: str | None) -> dict[str, LeafValue]:
+    """What was stopped of one lead, and who holds it."""
+    mine = replace(plan, deliveries=tuple(change for change in plan.deliveries if change.lead_id == lead_id))
+    told: dict[str, LeafValue] = {"recipients": list(mine.recipients)} if mine.recipients else {}
+    return {"suppressed": len(mine.suppress_now), **told}
 
 
 def _planned(tx: Transaction, person_id: str, *, purposes: Sequence[str], at: datetime) -> WithdrawalPlan:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadgate.storage.engine import Transaction
+from schemas.vocabulary import PersonState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,12 @@ def destroy(tx: Transaction, person_id: str, now: int) -> dict[str, int]:
             person=person_id,
         ),
     }
+
+
+def state_of(tx: Transaction, person_id: str) -> PersonState | None:
+    """What is known of a person; None for an id nobody ever had."""
+    rows = tx.rows("select state from person where person_id = :person", person=person_id)
+    return PersonState(rows[0][0]) if rows else None
 
 
 def leads_of(tx: Transaction, person_id: str) -> list[str]:

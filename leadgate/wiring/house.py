@@ -44,7 +44,7 @@ from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.policy import DeliveryRules
 from schemas.submission import Withdrawal
-from schemas.vocabulary import SubmissionState
+from schemas.vocabulary import PersonState, SubmissionState
 
 _log = get_logger(__name__)
 
@@ -246,6 +246,16 @@ class House(Parts):
                 for value in self.index.candidates(kind, withdrawal.brand, text)
             ]
             return sorted({person.person_id for person in people.find(tx, values).values()})
+
+    def state_of_person(self, person_id: str) -> PersonState | None:
+        """What is known of a person; None for an id nobody ever had."""
+        with self.ledger.snapshot() as tx:
+            return people.state_of(tx, person_id)
+
+    def leads_of_person(self, person_id: str) -> list[str]:
+        """Ids of every lead of a person, oldest first."""
+        with self.ledger.snapshot() as tx:
+            return people.leads_of(tx, person_id)
 
     def erase(self, person_id: str, *, actor: str, reason: str, dry_run: bool = False) -> Erased:
         """Destroy one person's key and everything sealed under it."""

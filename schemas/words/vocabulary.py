@@ -132,7 +132,7 @@ OUTCOMES: Final[Mapping[str, Said]] = {
 SUBMISSIONS: Final[Mapping[str, Said]] = {
     SubmissionState.RECEIVED: Said("not decided yet", "ещё не решено"),
     SubmissionState.ADMITTED: Said("admitted", "допущено"),
-    SubmissionState.QUARANTINED: Said("quarantined", "на разборе"),
+    SubmissionState.QUARANTINED: Said("quarantined", "на разбор"),
     SubmissionState.REFUSED: Said("refused", "отказано"),
 }
 
@@ -145,15 +145,26 @@ PERSONS: Final[Mapping[str, Said]] = {
 #: Codes of our own that explain a delivery. A vendor's code is not here and stays as it came.
 CODES: Final[Mapping[str, Said]] = {
     IN_DOUBT: Said("nobody knows whether it arrived", "неизвестно, дошло ли"),
+    "answer_does_not_match": Said("the answer does not speak of what was sent", "ответ не о том, что отправлено"),
+    "answer_lost": Said("the answer was lost", "ответ потерян"),
     "attempts_exhausted": Said("all attempts were used up", "все попытки исчерпаны"),
+    "connection_lost": Said("the connection broke before the answer ended", "связь оборвалась до конца ответа"),
+    "connection_refused": Said("nothing listens at the destination's address", "по адресу получателя никто не отвечает"),
     "erased": Said("the person was erased", "данные человека уничтожены"),
+    "error_inside": Said("an error inside an answer of success", "ошибка внутри ответа «успешно»"),
+    "fault_server": Said("a SOAP fault that does not say how far it came", "ошибка SOAP без подробностей"),
     "lease_expired": Said("the worker did not report back", "обработчик не ответил"),
+    "missing_in_answer": Said("the answer says nothing about this record", "в ответе нет этой записи"),
+    "not_json": Said("the answer is not JSON", "ответ не JSON"),
+    "not_soap": Said("the answer is not SOAP", "ответ не SOAP"),
     "read_back_absent": Said("read back: it is not there", "сверка: у получателя записи нет"),
     "read_back_found": Said("read back: it is there", "сверка: запись у получателя есть"),
     "record_unreadable": Said("the stored record cannot be read", "сохранённая запись не читается"),
+    "read_timeout": Said("the destination did not answer in time", "получатель не ответил вовремя"),
     "repeatable": Said("a repetition does no harm there", "повтор у получателя безвреден"),
     "throttled": Said("the destination asked us to slow down", "получатель просит снизить частоту"),
     "unauthorized": Said("the destination refuses our sign-in", "получатель не принимает наши учётные данные"),
+    "unexpected_answer": Said("the answer belongs to another version", "ответ другой версии"),
     "unavailable": Said("the destination is not available", "получатель недоступен"),
 }
 
