@@ -1,16 +1,23 @@
 """What a leaf commits to about a stored row. Admission and export use the same function over the same columns, so that a row
-changed in between has another digest.
+changed in between has another digest. A row that cannot be read any more has none, and must not keep the others from being
+verified.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from consent.audit.digest import lead_digest, sealed_digest
 from consent.audit.export import MALFORMED
 from leadgate.storage.clock import from_micros
 from schemas.lead import PseudonymousLead
 from schemas.vocabulary import Channel, Language
+
+
+#: Stands for the digest of a row that somebody wrote to; the export calls it malformed, and no leaf commits to it.
+NO_DIGEST: Final = "unreadable"
+#: What reading such a row raises: a word outside its vocabulary, a moment that does not exist, a column that is no text.
+UNREADABLE: Final = (ValueError, TypeError, AttributeError, OverflowError)
 
 
 def lead_of(row: tuple[Any, ...]) -> PseudonymousLead:

@@ -10,7 +10,7 @@ from consent.audit import export
 from consent.audit.digest import consent_digest
 from consent.audit.export import ConsentRow, DeliveryRow, Exported, LeadRow, LeafRow, Row
 from consent.audit.merkle import leaf_hash
-from leadgate.pipeline.commitment import stored_lead_row
+from leadgate.pipeline.commitment import NO_DIGEST, UNREADABLE, stored_lead_row
 from leadgate.storage import leads, log, reports
 from leadgate.storage.engine import Ledger, Transaction
 
@@ -45,4 +45,8 @@ def _records(tx: Transaction) -> Iterator[Row]:
     for delivery_id, lead_id, destination, purpose, state in reports.delivery_records(tx):
         yield DeliveryRow(delivery_id=delivery_id, lead_id=lead_id, destination=destination, purpose=purpose, state=state)
     for consent in leads.all_consents(tx):
-        yield ConsentRow(consent_id=consent.consent_id, consent_sha256=consent_digest(consent))
+        try:
+            digest = consent_digest(leads.consent_of_row(consent))
+        except UNREADABLE:
+            digest = NO_DIGEST
+        yield ConsentRow(consent_id=consent[0], consent_sha256=digest)

@@ -64,6 +64,7 @@ def consents_of(tx: Transaction, person_id: str) -> tuple[list[ConsentRecord], d
 
 
 def consent_of_row(row: tuple[Any, ...], taken: Sequence[Any] = ()) -> ConsentRecord:
+    """The record of a row in the order of ``CONSENT_COLUMNS``. Raises ValueError if somebody wrote to it."""
     consent_id, person_id, brand, purposes, notice_id, version, language, text, indication, evidence, given, recorded, shape = (
         row
     )
@@ -115,13 +116,12 @@ def all_leads(tx: Transaction) -> Iterator[tuple[Any, ...]]:
         after = rows[-1][0]
 
 
-def all_consents(tx: Transaction) -> Iterator[ConsentRecord]:
-    """Every consent record as it was given, in pages, by id."""
+def all_consents(tx: Transaction) -> Iterator[tuple[Any, ...]]:
+    """Every consent record in the order of ``CONSENT_COLUMNS``, in pages, by id; ``consent_of_row`` reads one."""
     after = ""
     while rows := tx.rows(
         f"select {', '.join(CONSENT_COLUMNS)} from consent_record where consent_id > :after order by consent_id limit {_PAGE}",
         after=after,
     ):
-        for row in rows:
-            yield consent_of_row(tuple(row))
+        yield from (tuple(row) for row in rows)
         after = rows[-1][0]
