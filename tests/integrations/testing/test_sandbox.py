@@ -152,7 +152,7 @@ def test_sandbox_describes_what_leadgate_needs() -> None:
         connection = json.loads(sandbox.environment()["AIRFLOW_CONN_LEADGATE_CRM"])
         assert requests.get(f"{connection['host']}/v1/me", headers=HEADERS, timeout=30).status_code == 200
     assert names == ["crm", "rest_sink"]
-    assert connection["conn_type"] == "leadgate_rest"
+    assert connection["conn_type"] == "leadgate-json-crm"
     assert sandbox.servers == {}
 
 
