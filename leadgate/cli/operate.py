@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from integrations.contract.destination import Health
 from leadgate.cli.root import app, house, screen
+from schemas.errors import ConfigurationError
 
 keys = typer.Typer(help="The keyring that seals people, and the key that signs the log.", no_args_is_help=True)
 ledger = typer.Typer(help="The database Leadgate remembers in.", no_args_is_help=True)
@@ -51,7 +53,10 @@ def check(destinations: Annotated[list[str] | None, typer.Argument(help="Names; 
         table = Table("destination", "", "what it says", "what to do")
         healthy = True
         for name in destinations or sorted(opened.settings.destinations):
-            health = opened.check(name)
+            try:
+                health = opened.check(name)
+            except ConfigurationError as error:  # this destination's alone: the others are looked at all the same
+                health = Health(ok=False, message=error.diagnostics())
             healthy &= health.ok
             table.add_row(name, "ok" if health.ok else "FAILED", health.message, health.advice)
         screen.out.print(table)

@@ -15,6 +15,7 @@ from leadgate.pipeline.admit import AdmitCount
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.rendering import balance_table, counts_line, file_lines, plan_lines, quarantine_table
 from leadgate.storage.clock import from_micros
+from schemas.errors import ConfigurationError, DeliveryError, LeadgateError, StorageUnavailableError
 from schemas.vocabulary import Language, SubmissionState
 
 Seconds = Annotated[float, typer.Option(help="Stop after this many seconds, between two batches.")]
@@ -52,10 +53,8 @@ def admit(seconds: Seconds = 3600) -> None:
 @app.command(rich_help_panel="Work")
 def dispatch(destinations: Destinations = None, seconds: Seconds = 3600) -> None:
     """Send what is due. One destination's trouble never delays another: each is tried, then the first error is told."""
-    from schemas.errors import DeliveryError  # noqa: PLC0415 - only here
-
     with house() as opened, screen.err.status("sending ...") as status:
-        failed: DeliveryError | None = None
+        failed: LeadgateError | None = None
         names = destinations or opened.destinations()
         if not names:
             screen.out.print("nothing is due")
@@ -66,7 +65,9 @@ def dispatch(destinations: Destinations = None, seconds: Seconds = 3600) -> None
 
             try:
                 screen.out.print(counts_line(name, opened.dispatch(name, seconds=seconds, progress=show).as_dict()))
-            except DeliveryError as error:
+            except StorageUnavailableError:
+                raise  # the ledger is everybody's
+            except (DeliveryError, ConfigurationError) as error:
                 screen.err.print(f"{name}: {error.diagnostics()}", markup=False)
                 failed = failed or error
         if failed is not None:
