@@ -100,7 +100,7 @@ def balance_table(balance: Balance, lang: str) -> Group:
         Text(f"{phrase('received', language)} {balance.received} = {equation}"),
     ]
     if balance.deliveries:
-        parts.append(_deliveries(balance, language))
+        parts += [_deliveries(balance, language), *(Text(line) for line in _why(balance, language))]
     if balance.reasons:
         told = ((words.say(words.REASONS, code, language), count) for code, count in balance.reasons.items())
         parts.append(Text(f"{phrase('reasons', language)}: {_counted(told)}"))
@@ -121,6 +121,14 @@ def _deliveries(balance: Balance, language: Language) -> Sheet:
         cells = [str(states.get(state) or _NONE) for state in seen]
         sheet.add(name, *cells, str(sum(states.values())), *([str(balance.held.get(name, "?"))] if held else []))
     return sheet
+
+
+def _why(balance: Balance, language: Language) -> Iterator[str]:
+    """What a destination's answer came to, where it was not plain acceptance: the code, and what it means if it is ours."""
+    for destination, state, code, count in balance.why:
+        said = words.code_in(code, language)
+        meaning = f" ({said})" if said != code else ""
+        yield f"{destination}: {words.say(words.OUTCOMES, state, language)} {count}: {code}{meaning}"
 
 
 def _promise(balance: Balance, language: Language) -> str:

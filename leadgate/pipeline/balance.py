@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ class Balance:
     refused: int
     reasons: Mapping[str, int]
     deliveries: Mapping[str, Mapping[str, int]]  # destination -> state -> count
+    why: Sequence[tuple[str, str, str, int]] = ()  # destination, state, reason, count: what did not simply arrive
     held: Mapping[str, int] = field(default_factory=dict)  # destination -> records it says it holds, where we could ask
     median_seconds: float | None = None  # from receipt to acceptance
     p99_seconds: float | None = None
@@ -91,6 +92,7 @@ def take(ledger: Ledger, *, clock: Callable[[], datetime], promise: timedelta, k
             refused=states.get(SubmissionState.REFUSED, 0),
             reasons=reports.reasons(tx),
             deliveries=reports.deliveries_by_state(tx),
+            why=reports.delivery_reasons(tx),
             median_seconds=statistics.median(waits) if waits else None,
             p99_seconds=waits[min(len(waits) - 1, len(waits) * _P99 // 100)] if waits else None,
             longest_seconds=waits[-1] if waits else None,

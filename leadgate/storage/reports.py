@@ -32,10 +32,14 @@ def reasons(tx: Transaction) -> dict[str, int]:
     return counts
 
 
-def dead_reasons(tx: Transaction) -> list[tuple[str, str | None, int]]:
-    """(destination, reason, count) of dead letters."""
+def delivery_reasons(tx: Transaction) -> list[tuple[str, str, str, int]]:
+    """(destination, state, reason, count) of deliveries that did not simply arrive."""
     return [
-        tuple(row) for row in tx.rows("select destination, reason, count(*) from delivery where state = 'dead' group by 1, 2")
+        tuple(row)
+        for row in tx.rows(
+            "select destination, state, reason, count(*) from delivery where state <> 'accepted' and reason is not null"
+            " group by destination, state, reason order by destination, state, reason"
+        )
     ]
 
 
