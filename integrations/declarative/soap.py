@@ -57,6 +57,9 @@ _OUTCOMES: Final = {
 _SPARE: Final = 4.0
 #: Calls of one batch: enough to find one bad record among a hundred by halving.
 _MOST_CALLS: Final = 16
+_REQUEST_REFUSED: Final = "the destination refuses the request, not a record: check the options and the version of the WSDL"
+#: A token of WS-Security carries the time; a clock that differs looks like a wrong password.
+_NOT_SIGNED_IN: Final = "the destination does not accept the credentials: renew login and secret, and compare both clocks"
 _CREATED: Final = {RecordMeaning.CREATED: True, RecordMeaning.UPDATED: False}
 
 
@@ -214,7 +217,7 @@ class SoapDestination(Destination):
         field = self.plan.mapper.our_name(element)
         blamed = text_at(fault.detail, meaning.key) if meaning.key else None
         if blamed not in group if blamed else element and not field:
-            raise TerminalError("request_refused", "the destination refuses the request, not a record: check the options")
+            raise TerminalError("request_refused", _REQUEST_REFUSED)
         if not blamed:
             if len(group) > 1:
                 return [], _halves(group)
@@ -251,13 +254,13 @@ def _typed(meaning: Meaning, fault: Fault) -> DeliveryError:
     retry_after = float(pause) if pause and pause.isascii() and pause.isdigit() else None
     match meaning.means:
         case FaultMeaning.UNAUTHORIZED:
-            return TerminalError("unauthorized", "the destination does not accept the credentials: renew login and secret")
+            return TerminalError("unauthorized", _NOT_SIGNED_IN)
         case FaultMeaning.THROTTLED:
             return TransientError("throttled", "the destination asks to slow down", retry_after=retry_after, throttled=True)
         case FaultMeaning.UNAVAILABLE:
             return TransientError("unavailable", "the destination says it did nothing for now", retry_after=retry_after)
         case FaultMeaning.REFUSED:
-            return TerminalError("request_refused", "the destination refuses the request as a whole")
+            return TerminalError("request_refused", _REQUEST_REFUSED)
 
 
 def _collect_found(operation: Operation, answer: Answer, asked: frozenset[str], found: dict[str, Found]) -> None:

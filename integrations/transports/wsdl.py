@@ -79,12 +79,13 @@ class HermeticLoader:
         self._served += 1
         if self._served > MAX_DOCUMENTS:
             raise ConfigurationError("wsdl_too_many_documents", "the WSDL imports too many documents", field=self._root.name)
-        content = self._read(self._locate(str(url)))
+        path = self._locate(str(url))
+        content = self._read(path)
         try:
             parse_safely(content)
         except ValueError as reason:
             raise ConfigurationError(
-                f"wsdl_{reason.args[0]}", "a document of the WSDL is not plain XML without a DTD", field=self._root.name
+                f"wsdl_{reason.args[0]}", "a document of the WSDL is not plain XML without a DTD", field=path.name
             ) from None
         return content
 
