@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from integrations.testing.invented_leads import Invented
-from schemas.vocabulary import Channel, SubmissionState
+from schemas import words
+from schemas.vocabulary import Channel, Language, SubmissionState
 from tests.houses.house import document, renamed
 from tests.stories.outside import Office, json_lines
 
@@ -118,6 +119,9 @@ def test_a_bad_row_is_put_aside_with_its_field_and_the_others_go_on(
         assert reason in listing
         assert hint in listing
         assert f"{count.reports[0].ref}:2" in listing, "the row is named as the file counts it"
+        russian = words.hint(found[2], Language.RU)
+        assert russian != found[2], "every hint is said in Russian, too"
+        assert russian in office.listing(language="ru")
         balance = office.settled(good=2)
     assert (balance.received, balance.quarantined, dict(balance.reasons)) == (3, 1, {reason: 1})
     office.names_nobody(first, bad, last, log=caplog.records)
@@ -158,6 +162,7 @@ def test_what_must_not_be_used_is_refused_and_listed_with_its_reason(
         assert found[0] == reason
         assert hint in found[2]
         assert hint in office.listing(SubmissionState.REFUSED)
+        assert words.hint(found[2], Language.RU) in office.listing(SubmissionState.REFUSED, language="ru")
         assert hint not in office.listing()
         balance = office.settled(good=2)
     assert (balance.received, balance.refused, dict(balance.reasons)) == (3, 1, {reason: 1})
