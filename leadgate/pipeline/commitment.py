@@ -13,10 +13,7 @@ from leadgate.storage.clock import from_micros
 from schemas.lead import PseudonymousLead
 from schemas.vocabulary import Channel, Language
 
-
-#: Stands for the digest of a row that somebody wrote to; the export calls it malformed, and no leaf commits to it.
-NO_DIGEST: Final = "unreadable"
-#: What reading such a row raises: a word outside its vocabulary, a moment that does not exist, a column that is no text.
+#: What reading a row raises that somebody wrote to: a word outside its vocabulary, no moment, a column that is no text.
 UNREADABLE: Final = (ValueError, TypeError, AttributeError, OverflowError)
 
 
@@ -49,6 +46,6 @@ def stored_lead_row(row: tuple[Any, ...]) -> tuple[str | None, str | None]:
         return None, None
     try:
         record = lead_digest(lead_of(row))
-    except (ValueError, TypeError, AttributeError, OverflowError):  # a column was changed into something no lead can hold
+    except UNREADABLE:
         record = MALFORMED
     return sealed_digest(row[13]), record

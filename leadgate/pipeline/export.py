@@ -8,9 +8,9 @@ from pathlib import Path
 
 from consent.audit import export
 from consent.audit.digest import consent_digest
-from consent.audit.export import ConsentRow, DeliveryRow, Exported, LeadRow, LeafRow, Row
+from consent.audit.export import MALFORMED, ConsentRow, DeliveryRow, Exported, LeadRow, LeafRow, Row
 from consent.audit.merkle import leaf_hash
-from leadgate.pipeline.commitment import NO_DIGEST, UNREADABLE, stored_lead_row
+from leadgate.pipeline.commitment import UNREADABLE, stored_lead_row
 from leadgate.storage import leads, log, reports
 from leadgate.storage.engine import Ledger, Transaction
 
@@ -48,5 +48,5 @@ def _records(tx: Transaction) -> Iterator[Row]:
         try:
             digest = consent_digest(leads.consent_of_row(consent))
         except UNREADABLE:
-            digest = NO_DIGEST
+            digest = MALFORMED
         yield ConsentRow(consent_id=consent[0], consent_sha256=digest)
