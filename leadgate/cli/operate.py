@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from integrations.contract.destination import Health
-from leadgate.cli.root import app, house, screen
+from leadgate.cli.root import Json, Lang, app, house, ledger_house, screen
+from leadgate.rendering import Sheet, promise_lines
 from schemas.errors import ConfigurationError
+from schemas.vocabulary import Language
 
 keys = typer.Typer(help="The keyring that seals people, and the key that signs the log.", no_args_is_help=True)
 ledger = typer.Typer(help="The database Leadgate remembers in.", no_args_is_help=True)
@@ -47,20 +49,28 @@ def ledger_upgrade() -> None:
 
 
 @app.command(rich_help_panel="Operate")
-def check(destinations: Annotated[list[str] | None, typer.Argument(help="Names; all if none is named.")] = None) -> None:
+def check(
+    destinations: Annotated[list[str] | None, typer.Argument(help="Names; all if none is named.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """Sign in at each destination and look, without writing. Exit 1 if one of them does not answer well."""
+    found: dict[str, Health] = {}
     with house() as opened:
-        table = Table("destination", "", "what it says", "what to do")
-        healthy = True
         for name in destinations or sorted(opened.settings.destinations):
-            try:
-                health = opened.check(name)
-            except ConfigurationError as error:  # this destination's alone: the others are looked at all the same
-                health = Health(ok=False, message=error.diagnostics())
-            healthy &= health.ok
-            table.add_row(name, "ok" if health.ok else "FAILED", health.message, health.advice)
-        screen.out.print(table)
-    if not healthy:
+            with screen.working(f"asking {name} ..."):
+                try:
+                    found[name] = opened.check(name)
+                except ConfigurationError as error:  # this destination's alone: the others are looked at all the same
+                    found[name] = Health(ok=False, message=error.diagnostics())
+    if as_json:
+        screen.document({name: {"ok": each.ok, "message": each.message, "advice": each.advice} for name, each in found.items()})
+    else:
+        sheet = Sheet("destination", "state", "what it says", "what to do")
+        for name, health in found.items():
+            sheet.add(name, "ok" if health.ok else "FAILED", health.message, health.advice)
+        screen.out.print(sheet)
+    if not all(health.ok for health in found.values()):
         raise typer.Exit(1)
 
 
@@ -83,16 +93,16 @@ def intake(
 
 
 @app.command(rich_help_panel="Operate")
-def promise() -> None:
+def promise(lang: Lang = Language.EN, *, as_json: Json = False) -> None:
     """Show the oldest lead that still waits, against the promised time. Exit 1 if the promise is at risk or broken."""
-    with house() as opened:
+    with ledger_house() as opened:
         now = opened.promise()
-        if now.waiting_id is None:
-            screen.out.print("nothing waits")
-        else:
-            screen.out.print(f"{now.state}: {now.kind} {now.waiting_id} waits for {int(now.age.total_seconds())} s")
-        if now.state != "kept":
-            raise typer.Exit(1)
+    if as_json:
+        screen.document(now.as_dict())
+    else:
+        screen.lines(promise_lines(now, lang))
+    if now.state != "kept":
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel="Operate")
@@ -122,11 +132,29 @@ def sandbox(
     stands: Annotated[
         list[str] | None, typer.Argument(help="`[name=]simulator[:port[:control port]]`; one of each kind if none is named.")
     ] = None,
+    *,
+    configured: Annotated[
+        bool, typer.Option("--configured", help="One for each destination of leadgate.yaml; prints its AIRFLOW_CONN_ lines.")
+    ] = False,
 ) -> None:
     """Run simulated call centers and CRMs with failure knobs, until Ctrl-C. Prints their addresses and invented credentials."""
     from integrations.testing import sandbox as simulated  # noqa: PLC0415 - only here
 
-    raise typer.Exit(simulated.main(stands or []))
+    if not configured:
+        raise typer.Exit(simulated.main(stands or []))
+    with house() as opened:
+        known = opened.settings.destinations
+    wanted = [
+        simulated.Stand(simulator=each.connector, name=name, connection=each.connection)
+        for name, each in known.items()
+        if each.connector in simulated.simulators()
+    ]
+    with simulated.Sandbox(wanted) as running:
+        for variable, value in running.environment().items():
+            screen.out.print(f"export {variable}={shlex.quote(value)}", markup=False)
+        screen.out.file.flush()
+        screen.err.print("paste these lines into the shell that runs leadgate; Ctrl-C ends the sandbox", markup=False)
+        signal.pause()
 
 
 @app.command(rich_help_panel="Try it")
