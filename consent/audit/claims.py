@@ -82,8 +82,8 @@ class Claims:
 
     @property
     def erased(self) -> int:
-        """Persons (or single leads) whose erasure is logged."""
-        return len(self._erased)
+        """Admitted leads whose erasure, or that of their person, is logged after them."""
+        return sum(self._is_erased(lead_id) for lead_id in self._admitted)
 
     # -- leaves -------------------------------------------------------------------------------------------------------
 
