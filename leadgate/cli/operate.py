@@ -81,14 +81,22 @@ def intake(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8088,
 ) -> None:
-    """Run the service that moderation tools and platforms post to. Answers 2xx only after the commit."""
+    """Run the service that moderation tools and platforms post to. Answers 2xx only after the commit.
+
+    A source without a secret stays closed (503, come back) until you add it and start again; the others listen.
+    """
     from leadgate.intake import create_app, serve  # noqa: PLC0415 - a web framework that other commands do not need
 
     with house() as opened:
-        sources = opened.webhook_sources()
-        service = create_app(sources, opened.receiver.commit, clock=opened.clock, probe=opened.receiver.probe)
+        closed: dict[str, ConfigurationError] = {}
+        sources = opened.webhook_sources(closed=closed)
+        service = create_app(
+            sources, opened.receiver.commit, clock=opened.clock, probe=opened.receiver.probe, closed=closed.keys()
+        )
         for name in sources:
             screen.err.print(f"POST http://{host}:{port}/hooks/{name}", markup=False)
+        for name, error in closed.items():
+            screen.err.print(f"CLOSED {name}, its senders are told to come back: {error.diagnostics()}", markup=False)
         serve(service, host, port)
 
 

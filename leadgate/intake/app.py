@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -53,12 +53,15 @@ def create_app(
     limits: IntakeLimits | None = None,
     clock: Callable[[], datetime] = utc_now,
     probe: Callable[[], object] | None = None,
+    closed: Collection[str] = (),
 ) -> FastAPI:
     """Build the service. ``commit`` MUST be durable when it returns; ``probe`` raises if the ledger cannot be written.
 
-    Without a ``probe`` readiness is asked by committing nothing.
+    Without a ``probe`` readiness is asked by committing nothing. ``closed`` are sources that are configured and cannot verify
+    anybody for want of a secret: their senders are asked to come back, because a 404 would make some give up for ever.
     """
-    intake = Intake(sources, commit, limits=limits or IntakeLimits(), clock=clock, probe=probe or (lambda: commit(())))
+    ready = probe or (lambda: commit(()))
+    intake = Intake(sources, commit, limits=limits or IntakeLimits(), clock=clock, probe=ready, closed=closed)
     app = FastAPI(title="Leadgate intake", docs_url=None, redoc_url=None, openapi_url=None, lifespan=intake.lifespan)
     app.state.intake = intake
     # Plain routes: nothing here is validated by the framework, and its own errors would quote the request.
@@ -80,8 +83,10 @@ class Intake:
         limits: IntakeLimits,
         clock: Callable[[], datetime],
         probe: Callable[[], object],
+        closed: Collection[str],
     ) -> None:
         self._sources = dict(sources)
+        self._closed = frozenset(closed)
         self._limits = limits
         self._clock = clock
         self._probe = probe
@@ -99,11 +104,11 @@ class Intake:
         began = time.perf_counter()
         name = request.path_params["source"]
         source = self._sources.get(name)
-        known = name if source is not None else "unknown"
+        known = name if source is not None or name in self._closed else "unknown"
         self._in_flight += 1
         self._metrics.in_flight.set(self._in_flight)
         try:
-            response, code = await self._answer(request, source)
+            response, code = self._shut() if name in self._closed else await self._answer(request, source)
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.set(self._in_flight)
@@ -137,6 +142,9 @@ class Intake:
             return await self._receive(request, source), "ok"
         except Exception as error:  # noqa: BLE001 - the last wall: nothing of a fault may reach the server's own log
             return self._fault(error, source)
+
+    def _shut(self) -> tuple[Response, str]:
+        return self._later("source_closed", "this source has no secret here yet; the operator must add it"), "source_closed"
 
     def _fault(self, error: Exception, source: WebhookSource) -> tuple[Response, str]:
         if isinstance(error, IntakeError):

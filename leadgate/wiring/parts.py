@@ -102,17 +102,29 @@ class Parts:
         """Every source, able to parse; without the secrets that verifying needs."""
         return {name: registry.source(entry.settings) for name, entry in self.settings.sources.items()}
 
-    def webhook_sources(self) -> Mapping[str, WebhookSource]:
-        """The sources that are spoken to over HTTP, with their secrets."""
+    def webhook_sources(self, *, closed: dict[str, ConfigurationError] | None = None) -> Mapping[str, WebhookSource]:
+        """The sources that are spoken to over HTTP, with their secrets.
+
+        A source whose secret is missing or no good goes into ``closed``, so that the others can listen; without ``closed``,
+        or if there is no other, its error is raised.
+        """
         found: dict[str, WebhookSource] = {}
+        errors: dict[str, ConfigurationError] = {}
         for name, entry in self.settings.sources.items():
             if not isinstance(self.sources[name], WebhookSource):
                 continue
-            secrets = self.credentials(entry.connection).secrets() if entry.connection else ()
-            source = registry.source(entry.with_secrets(*secrets))
-            if isinstance(source, WebhookSource):
-                source.require_secrets()
-                found[name] = source
+            try:
+                secrets = self.credentials(entry.connection).secrets() if entry.connection else ()
+                source = registry.source(entry.with_secrets(*secrets))
+                if isinstance(source, WebhookSource):
+                    source.require_secrets()
+                    found[name] = source
+            except ConfigurationError as error:
+                errors[name] = error
+        if errors and (closed is None or not found):
+            raise next(iter(errors.values()))
+        if closed is not None:
+            closed.update(errors)
         return found
 
     def destination(self, name: str) -> Destination:
