@@ -100,6 +100,18 @@ class AirflowComponents:
         """The running component, to look at or to kill."""
         return self._children[name]
 
+    def ended(self) -> list[str]:
+        """Names of components that were started and run no more."""
+        return [name for name, child in self._children.items() if child.poll() is not None]
+
+    def revive(self) -> list[str]:
+        """Start again what ended by itself, and answer what that was. Nothing else does: to be called every few seconds."""
+        ended = self.ended()
+        for name in ended:
+            self._children.pop(name).stop()
+            self.start_component(name)
+        return ended
+
     def run(self, *arguments: str) -> str:
         """Run one ``airflow`` command to its end and answer what it printed. Raises ConfigurationError if it fails."""
         done = subprocess.run(  # noqa: S603 - our own program, our own words

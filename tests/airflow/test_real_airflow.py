@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from leadgate.airflow.components import COMPONENTS
 from schemas.errors import ConfigurationError
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.timeout(900)]
@@ -96,14 +95,13 @@ def test_the_grid_names_destinations_and_xcom_holds_counts(running: Any, until: 
 
 
 def test_a_killed_triggerer_loses_nothing(running: Any, until: Callable[..., Any]) -> None:
-    triggerer = running.airflow.component("triggerer")
-    triggerer.kill()
-    triggerer.stop()
+    running.airflow.component("triggerer").kill()
+    until(running.airflow.ended)
     event = running.receive(3)
-    running.airflow.start_component("triggerer")
+    assert running.airflow.revive() == ["triggerer"]
     until(lambda: running.outcomes(event) == BOTH_ACCEPTED)
     running.airflow.wait_until_healthy()
-    assert all(running.airflow.component(name).poll() is None for name in COMPONENTS)
+    assert running.airflow.ended() == []
 
 
 def _finished(running: Any, until: Callable[..., Any], dag_id: str) -> dict[str, Any]:
