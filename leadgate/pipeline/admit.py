@@ -223,9 +223,7 @@ class Admitter:
             submission_id=one.submission_id,
         )
         step.withdrawals += 1
-        step.admitted.append(
-            (one.submission_id, SubmissionKind.WITHDRAWAL.value, withdrawal.brand, done.person_ids[0], None, step.now)
-        )
+        step.admitted.append((one.submission_id, SubmissionKind.WITHDRAWAL.value, withdrawal.brand, done.person_ids[0], None))
 
     def _decide(self, tx: Transaction, step: _Step, candidates: Sequence[Candidate], now: datetime) -> None:
         if not candidates:
@@ -292,7 +290,7 @@ class Admitter:
                     self._pseudonym[route.destination](lead_id), Outcome.QUEUED.value, 0, step.now, step.now,
                 )
             )  # fmt: skip
-        step.admitted.append((one.submission_id, SubmissionKind.LEAD.value, lead.brand, key.person_id, lead_id, step.now))
+        step.admitted.append((one.submission_id, SubmissionKind.LEAD.value, lead.brand, key.person_id, lead_id))
         step.recorder.note(
             Event.LEAD_ADMITTED,
             submission_id=one.submission_id,
@@ -332,9 +330,7 @@ class Admitter:
         listed = [{"reason": each.reason.value, "field": each.field, "hint": each.hint} for each in findings]
         brand = candidate.lead.brand if candidate else None
         kind = SubmissionKind.LEAD.value if candidate else None
-        step.otherwise.append(
-            (one.submission_id, state.value, kind, brand, person, None, step.now, msgspec.json.encode(listed).decode())
-        )
+        step.otherwise.append((one.submission_id, state.value, kind, brand, person, msgspec.json.encode(listed).decode()))
         # a field may be a key of the sender's own making: what may not stand in a leaf is withheld, and stops nothing
         facts: dict[str, LeafValue] = {"findings": code_words(_word(each) for each in findings)}
         if verdict is not None:
@@ -346,8 +342,8 @@ class Admitter:
         people.add_identifiers(tx, step.identifiers)
         leads.add(tx, step.leads, step.consents)
         outbox.add(tx, step.deliveries)
-        inbox.decide_admitted(tx, step.admitted)
-        inbox.decide_otherwise(tx, step.otherwise)
+        inbox.decide_admitted(tx, step.admitted, at=step.now)
+        inbox.decide_otherwise(tx, step.otherwise, at=step.now)
         log.append(tx, step.recorder.leaves)
 
 

@@ -87,12 +87,14 @@ class Dispatcher:
         """
         deadline = time.monotonic() + seconds
         total = DispatchCount()
+        again = False
         while True:
             with self._ledger.snapshot() as tx:
                 standing = throttle.read(tx, self.destination)
             if standing.open_until is not None and standing.open_until > to_micros(self._clock()):
                 return total
-            total += self._doubts.resolve()
+            total += self._doubts.resolve(again=again)
+            again = True
             turn = self._round(probe=standing.open_until is not None, failures=standing.failures)
             if turn is not None:
                 total += turn.count

@@ -38,9 +38,18 @@ class Doubts:
         self._destination = connector.endpoint.destination
         #: Why the last read-back needs a person; the doubts stay, and whoever runs us raises it when the rest is done.
         self.failure: TerminalError | None = None
+        self._looked: datetime | None = None
 
-    def resolve(self) -> DispatchCount:
-        """Turn expired leases into doubts, then end every doubt that is due."""
+    def resolve(self, *, again: bool = False) -> DispatchCount:
+        """Turn expired leases into doubts, then end every doubt that is due.
+
+        ``again`` is for whoever asks before each round: the look reads the whole queue, and a doubt is not due before the
+        vendor had time to settle, so two looks in that time are enough.
+        """
+        now = self._clock()
+        if again and self._looked is not None and now - self._looked < self._rules.settle / 2:
+            return DispatchCount()
+        self._looked = now
         count = self._orphans()
         self.failure = None
         while due := self._claim():

@@ -1,20 +1,18 @@
 r"""Whole columns as Postgres reads them: lines for COPY and literals of arrays. It refuses values of any type but str, int,
 bytes and None, because a guess at how to write them would be stored.
 
-psycopg's own writers are as right and take each value by itself, which costs a batch of 500 leads three times as much. Here a
-column is looked at once: a column of plain words needs no escaping at all. Escapes: Postgres 16 manual, COPY (text format:
-backslash, tab and line ends; ``\N`` for null) and 8.15.2 (arrays: quotation mark and backslash).
+psycopg's own writers are as right, take each value by itself and escape bytes one by one, which costs ten times as much for an
+envelope. Here a column is looked at once: a column of plain words needs no escaping at all. Escapes: Postgres 16 manual, COPY
+(text format: backslash, tab and line ends; ``\N`` for null) and 8.15.2 (arrays: quotation mark and backslash).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-_COPY_SPECIAL = re.compile(r"[\\\t\n\r]")
+_COPY_SPECIAL = "\\\t\n\r"
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-_ARRAY_SPECIAL = re.compile(r'["\\]')
 _ARRAY_ESCAPES = str.maketrans({'"': r"\"", "\\": r"\\"})
 
 _TEXT, _NUMBERS, _BYTES = {str}, {int}, {bytes}
@@ -29,7 +27,10 @@ def copy_text(rows: Sequence[Sequence[Any]]) -> bytes:
 def _copy_column(values: Sequence[Any]) -> Sequence[str]:
     kinds = set(map(type, values))
     if kinds == _TEXT:
-        return values if not _COPY_SPECIAL.search("".join(values)) else [value.translate(_COPY_ESCAPES) for value in values]
+        joined = "".join(values)
+        # Four searches for one character are a tenth of the price of one search for a class of four.
+        plain = not any(special in joined for special in _COPY_SPECIAL)
+        return values if plain else [value.translate(_COPY_ESCAPES) for value in values]
     if kinds == _NUMBERS:
         return list(map(str, values))
     if kinds == _BYTES:
@@ -52,7 +53,7 @@ def array(values: Sequence[Any]) -> str:
     kinds = set(map(type, values))
     if kinds == _TEXT:
         joined = '","'.join(values)
-        if len(_ARRAY_SPECIAL.findall(joined)) == 2 * (len(values) - 1):  # the ones between the values
+        if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):  # only those between the values
             return f'{{"{joined}"}}'
     elif kinds == _NUMBERS:
         return f"{{{','.join(map(str, values))}}}"

@@ -29,6 +29,12 @@ _SQLITE_VALUES = 10_000
 _RACE_TRIES = 5
 
 
+#: A read-only view of one moment, planned for reading much (see ``_postgres_engine``).
+_SNAPSHOT = (
+    "set transaction isolation level repeatable read read only; set local enable_seqscan = on; set local enable_bitmapscan = on"
+)
+
+
 class RaceError(Exception):
     """Two workers did the same thing at once; the transaction is run again and sees what the other one did."""
 
@@ -210,7 +216,7 @@ class Ledger:
         try:
             with self.engine.connect() as connection:
                 if self.postgres:
-                    connection.exec_driver_sql("set transaction isolation level repeatable read read only")
+                    connection.exec_driver_sql(_SNAPSHOT)
                 else:
                     connection.exec_driver_sql("begin")
                 yield Transaction(connection, postgres=self.postgres)
@@ -237,9 +243,19 @@ def _postgres_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.drivername != "postgresql+psycopg":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(
+    engine = create_engine(
         parsed, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": 5, "application_name": "leadgate"}
     )
+
+    @event.listens_for(engine, "connect")
+    def _in_order(connection: Any, _record: Any) -> None:
+        # A young table has no statistics until autovacuum's first round, and plans are kept: Postgres then takes a queue for a
+        # handful of rows, and reads all of it for each batch. What writes looks up rows by an index, or reads a queue in the
+        # order of one; reports, which read whole tables, are snapshots.
+        connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(url: str) -> Engine:

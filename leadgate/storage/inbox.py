@@ -67,29 +67,25 @@ def take(tx: Transaction, limit: int) -> list[Waiting]:
     ]
 
 
-def decide_admitted(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+def decide_admitted(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: int) -> None:
     """Mark as admitted and destroy the sealed bytes with their key: the lead is in the vault now.
 
-    Rows are (submission_id, kind, brand, person_id, lead_id, decided_at).
+    Rows are (submission_id, kind, brand, person_id, lead_id).
     """
-    _decide(tx, [(*row[:1], "admitted", *row[1:], None, None, None) for row in rows], keep_bytes=False)
+    emptied = dict.fromkeys(("findings", "wrapped_key", "sealed"), "null")
+    always = {"state": "'admitted'", "decided_at": str(at), **emptied}
+    tx.update(
+        "submission", "submission_id", dict.fromkeys(("kind", "brand", "person_id", "lead_id"), "text"), rows, always=always
+    )
 
 
-def decide_otherwise(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+def decide_otherwise(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: int) -> None:
     """Mark as quarantined or refused; the sealed bytes stay until retention.
 
-    Rows are (submission_id, state, kind, brand, person_id, lead_id, decided_at, findings).
+    Rows are (submission_id, state, kind, brand, person_id, findings).
     """
-    _decide(tx, rows, keep_bytes=True)
-
-
-def _decide(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, keep_bytes: bool) -> None:
-    columns = {"state": "text", "kind": "text", "brand": "text", "person_id": "text", "lead_id": "text", "decided_at": "bigint"}
-    if keep_bytes:
-        columns["findings"] = "text"
-    else:
-        columns |= {"findings": "text", "wrapped_key": "bytea", "sealed": "bytea"}
-    tx.update("submission", "submission_id", columns, rows)
+    columns = dict.fromkeys(("state", "kind", "brand", "person_id", "findings"), "text")
+    tx.update("submission", "submission_id", columns, rows, always={"lead_id": "null", "decided_at": str(at)})
 
 
 def oldest_waiting(tx: Transaction) -> int | None:

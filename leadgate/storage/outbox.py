@@ -70,12 +70,16 @@ class Doubtful:
     attempt: int
 
 
+_OF_LEAD = (
+    " l.brand, l.channel, l.language, l.topic, l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id,"
+    " c.purposes, c.notice_id, c.notice_version, c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at,"
+    " c.recorded_at from "
+)
+_JOINED = " join person p on p.person_id = l.person_id join consent_record c on c.consent_id = l.consent_id"
+_LEAD = f"select l.lead_id,{_OF_LEAD} lead l{_JOINED}"
 _CLAIMED = (
-    "select d.delivery_id, d.lead_id, d.person_id, d.purpose, d.key, d.attempt, l.brand, l.channel, l.language, l.topic,"
-    " l.country, l.received_at, l.sealed, p.wrapped_key, p.key_version, c.consent_id, c.purposes, c.notice_id,"
-    " c.notice_version, c.notice_language, c.text_sha256, c.indication, c.evidence, c.given_at, c.recorded_at"
-    " from delivery d join lead l on l.lead_id = d.lead_id join person p on p.person_id = d.person_id"
-    " join consent_record c on c.consent_id = l.consent_id"
+    f"select d.delivery_id, d.lead_id, d.person_id, d.purpose, d.key, d.attempt,{_OF_LEAD}"
+    f" delivery d join lead l on l.lead_id = d.lead_id{_JOINED}"
 )
 
 
@@ -94,14 +98,15 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
         "update delivery set state = 'claimed', attempt = attempt + 1, lease_until = :lease, worker = :worker"
         " where delivery_id in (select delivery_id from delivery where destination = :destination"
         " and state in ('queued', 'deferred') and not_before <= :now order by not_before limit :limit" + _skip(tx) + ")"
-        " returning delivery_id",
+        " returning delivery_id, lead_id, person_id, purpose, key, attempt",
         lease=lease_until,
         worker=worker,
         destination=destination,
         now=now,
         limit=limit,
     )
-    return [Claimed(*row) for row in tx.rows_in(_CLAIMED + " where d.delivery_id in :values", [row[0] for row in taken])]
+    leads = {row[0]: row[1:] for row in tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken])}
+    return [Claimed(*row, *leads[row[1]]) for row in taken if row[1] in leads]
 
 
 def peek(tx: Transaction, *, destination: str, now: int, after: str, limit: int) -> list[Claimed]:
@@ -123,16 +128,7 @@ def settle(tx: Transaction, worker: str, rows: Sequence[tuple[Any, ...]]) -> set
     Rows are (delivery_id, state, reason, vendor_ref, sent_sha256, not_before, decided_at, attempt). A row whose lease ran out
     and was taken over meanwhile is left alone: the one who took it over reads it back.
     """
-    mine = {
-        row[0]
-        for row in tx.rows_in(
-            "select delivery_id from delivery where worker = :worker and state in ('claimed', 'uncertain')"
-            " and delivery_id in :values" + (" for update" if tx.postgres else ""),
-            [row[0] for row in rows],
-            worker=worker,
-        )
-    }
-    tx.update(
+    return tx.update_where(
         "delivery",
         "delivery_id",
         {
@@ -143,11 +139,12 @@ def settle(tx: Transaction, worker: str, rows: Sequence[tuple[Any, ...]]) -> set
             "not_before": "bigint",
             "decided_at": "bigint",
             "attempt": "integer",
-            "lease_until": "bigint",
         },
-        [(*row, None) for row in rows if row[0] in mine],
+        rows,
+        guard="worker = :worker and delivery.state in ('claimed', 'uncertain')",
+        always={"lease_until": "null"},
+        worker=worker,
     )
-    return mine
 
 
 def expire_leases(tx: Transaction, *, destination: str, now: int, look_at: int) -> list[Doubtful]:
@@ -264,7 +261,8 @@ def destinations_with_work(tx: Transaction, now: int) -> list[str]:
     return [
         row[0]
         for row in tx.rows(
-            "select distinct destination from delivery d where ((state in ('queued', 'deferred', 'uncertain')"
+            "select distinct destination from delivery d where not_before is not null"
+            " and ((state in ('queued', 'deferred', 'uncertain')"
             " and not_before <= :now) or (state = 'claimed' and lease_until <= :now)) and not exists (select 1"
             " from destination_state s where s.destination = d.destination and s.open_until > :now) order by destination",
             now=now,

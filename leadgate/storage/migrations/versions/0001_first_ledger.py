@@ -154,6 +154,14 @@ def upgrade() -> None:
         sa.Column("key_version", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("person_id"),
     )
+    op.create_index(
+        "person_erased",
+        "person",
+        ["person_id"],
+        unique=False,
+        sqlite_where=sa.text("wrapped_key is null"),
+        postgresql_where=sa.text("wrapped_key is null"),
+    )
     op.create_table(
         "submission",
         sa.Column("submission_id", sa.String(length=36), nullable=False),
