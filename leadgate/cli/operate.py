@@ -131,6 +131,8 @@ def up(
         stack.start(airflow_port=port, intake_port=intake_port)
         tell(f"Airflow  {stack.airflow.url}  user engineer, password {stack.airflow.password()}")
         tell(f"intake   {stack.intake_url}/hooks/SOURCE")
+        tell("for other commands in another shell:")
+        tell(f"export LEADGATE_DATABASE_URL='{stack.environment['LEADGATE_DATABASE_URL']}'")
         tell("Ctrl-C ends it")
         signal.pause()
 

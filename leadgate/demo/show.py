@@ -27,7 +27,7 @@ from leadgate.wiring.parts import utc_now
 from schemas.vocabulary import Language, Outcome
 
 #: Seconds to wait for the books to close, and for one DAG run to end.
-_PATIENCE, _RUN_PATIENCE = 240.0, 90.0
+_PATIENCE, _RUN_PATIENCE = 240.0, 180.0
 #: Columns of a log file, where nobody wraps lines.
 _PAPER_WIDTH = 160
 _DONE = frozenset({"success", "failed"})
