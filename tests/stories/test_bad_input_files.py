@@ -4,6 +4,7 @@ read for certain is read; a file that cannot lies beside its reason, in Russian 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -114,6 +115,19 @@ REFUSED: dict[str, tuple[str, Save, str, str]] = {
     ),
     "CSV of nothing": ("b.csv", lambda _leads: b"", "file_empty", "he file "),
     "CSV of blank lines": ("b.csv", lambda _leads: b"\r\n \r\n", "file_empty", "no row"),
+    "CSV whose header never ends": ("b.csv", lambda leads: b'"' + csv_text(leads).encode(), "header_unreadable", "first row"),
+    "XLSX with a cell in the far corner": (
+        "b.xlsx",
+        lambda leads: workbook([*rows_of(leads), ['<c r="XFD1048576"><v>1</v></c>']]),
+        "xlsx_too_large",
+        "too many cells",
+    ),
+    "XLSX of formulas nobody computed": (
+        "b.xlsx",
+        lambda leads: workbook([*rows_of(leads), *[["<c><f>A1</f></c>"] * 100] * 501]),
+        "formulas_without_values",
+        "never calculated",
+    ),
     "one JSON array": (
         "b.jsonl",
         lambda leads: b"[" + b",\n".join(lead.body for lead in leads) + b"]",
@@ -145,6 +159,18 @@ def test_a_file_that_cannot_be_read_lies_beside_its_reason_and_the_others_go_on(
         assert "Исправьте файл и положите его снова" in reason
         office.settled(good=3)
     office.names_nobody(*leads, log=caplog.records)
+
+
+def test_a_file_larger_than_a_file_may_be(office: Office) -> None:
+    leads = three(office)
+    endless = office.drop("endless.jsonl", json_lines(*leads))
+    os.truncate(endless, 256 * 1024 * 1024 + 1)  # a hole: it takes no space
+    os.utime(endless, (office.clock.now.timestamp() - 60,) * 2)
+    count = office.take("good.jsonl", json_lines(*leads))
+    assert (count.processed, count.rejected, count.new) == (1, 1, 3)
+    assert "code: file_too_large" in office.reason_beside("endless.jsonl")
+    office.settled(good=3)
+    office.names_nobody(*leads)
 
 
 #: A bad row of a table: how the rows are written, the row's number, field, a piece of the hint.
