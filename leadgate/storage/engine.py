@@ -135,14 +135,16 @@ class Transaction:
         if not rows:
             return set()
         if self.postgres:
-            statement = f"{_update(table, key, columns, always)} and {guard} returning {table}.{key}"
+            # Inside a case Postgres cannot take the guard for the way to the rows: the keys are.
+            held = f"case when {guard} then true else false end"
+            statement = f"{_update(table, key, columns, always)} and {held} returning {table}.{key}"
             return {row[0] for row in self.rows(statement, **_columns(rows), **parameters)}
         keys = [row[0] for row in rows]
-        held = {
+        mine = {
             row[0] for row in self.rows_in(f"select {key} from {table} where {guard} and {key} in :values", keys, **parameters)
         }
-        self.update(table, key, columns, [row for row in rows if row[0] in held], always=always)
-        return held
+        self.update(table, key, columns, [row for row in rows if row[0] in mine], always=always)
+        return mine
 
     def _execute(self, statement: TextClause, parameters: Mapping[str, Any]) -> CursorResult[Any]:
         try:
