@@ -1,0 +1,187 @@
+"""What the command line answers, in words and in exit codes, as a real process that writes to no terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.cli.conftest import Day, Office
+
+_COMMANDS = (
+    "seal", "export", "verify", "trace", "check", "intake", "promise", "up", "keys", "ledger", "sandbox", "demo", "withdraw",
+    "find", "erase", "retention", "collect", "admit", "dispatch", "plan", "balance", "quarantine", "readmit", "replay",
+)  # fmt: skip
+_RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
+
+
+def test_help_names_every_command(bare: Office) -> None:
+    told = bare.run("--help")
+    assert told.code == 0
+    assert not [command for command in _COMMANDS if not re.search(rf"^\W*{command}\b", told.out, re.MULTILINE)]
+
+
+# -- before anything is made --------------------------------------------------------------------------------------------------
+
+
+def test_without_a_ledger_one_is_told_what_to_run(bare: Office) -> None:
+    told = bare.run("balance")
+    assert (told.code, told.out) == (2, "")
+    assert "leadgate ledger upgrade" in told.err
+
+
+def test_without_keys_one_is_told_what_to_run(bare: Office) -> None:
+    told = bare.run("keys", "show")
+    assert told.code == 2
+    assert "leadgate keys init" in told.err
+
+
+def test_a_missing_connection_is_named_with_its_variable(bare: Office) -> None:
+    told = bare.run("check")
+    assert told.code == 1
+    assert "AIRFLOW_CONN_LEADGATE_LADA_CRM" in told.out
+    assert "AIRFLOW_CONN_LEADGATE_S7_CRM" in told.out, "each destination is looked at"
+
+
+def test_a_missing_configuration_is_named(bare: Office) -> None:
+    told = bare.run("--config", "nowhere.yaml", "balance")
+    assert told.code == 2
+    assert "nowhere.yaml" in told.err
+
+
+def test_an_unknown_language_is_refused_with_the_known_ones(bare: Office) -> None:
+    assert bare.run("balance", "--lang", "de").code == 2
+    told = bare.run("balance", LEADGATE_LANG="de")
+    assert told.code == 2
+    assert "LEADGATE_LANG" in told.err
+
+
+# -- a day's work -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("report", ["balance", "quarantine", "plan", "promise", "retention", "verify"])
+def test_each_report_speaks_both_languages_and_json(day: Day, report: str) -> None:
+    english, russian = day.office.run(report), day.office.run(report, LEADGATE_LANG="ru")
+    assert (english.code, russian.code) == (0, 0)
+    assert not _RUSSIAN.search(english.out)
+    assert _RUSSIAN.search(russian.out)
+    assert "\x1b" not in english.out, "no colours where nobody sees them"
+    assert "…" not in english.out + russian.out, "nothing is cut"
+    told = day.office.run(report, "--json")
+    assert told.code == 0
+    assert not _RUSSIAN.search(json.dumps(told.document(), ensure_ascii=False)), "JSON speaks words of code"
+
+
+def test_the_balance_adds_up(day: Day) -> None:
+    told = day.office.run("balance", "--lang", "ru")
+    assert "получено 6 = допущено 3 + на разбор 2 + отказано 1" in told.out
+    assert "Баланс сходится." in told.out
+    document = day.office.run("balance", "--json").document()
+    assert (document["received"], document["closes"]) == (6, True)
+    assert document["deliveries"] == {"lada_call_center": {"accepted": 3}, "lada_crm": {"accepted": 3}}
+
+
+def test_quarantine_says_which_row_and_who_mends_it(day: Day) -> None:
+    told = day.office.run("quarantine", "--lang", "ru")
+    assert re.search(r":4 .* invalid_field +phone ", told.out)
+    assert "Модератор: исправьте поле" in told.out
+    assert "unknown_notice (неизвестный текст согласия), 1" in told.out
+    listed = day.office.run("quarantine", "--json").document()
+    assert [finding["reason"] for each in listed for finding in each["findings"]] == ["invalid_field", "unknown_notice"]
+    refused = day.office.run("quarantine", "--refused")
+    assert "country_not_served" in refused.out
+
+
+def test_readmit_and_replay_show_before_they_do(day: Day) -> None:
+    told = day.office.run("readmit", "--reason", "unknown_notice")
+    assert (told.code, told.out) == (0, "1 would go back; --yes does it\n")
+    told = day.office.run("replay")
+    assert (told.code, told.out) == (0, "0 would be replayed; --yes does it\n")
+
+
+def test_from_a_phone_to_the_walk_of_a_lead(day: Day) -> None:
+    phone = str(day.good[0].document["phone"])
+    told = day.office.run("find", "--brand", "lada", typed=f"{phone}\n")
+    assert told.code == 0
+    assert phone not in told.out + told.err
+    (found,) = day.office.run("find", "--brand", "lada", "--json", typed=f"{phone}\n").document()
+    assert found["person"] in told.out
+    (lead,) = found["leads"]
+    walk = day.office.run("trace", lead, "--lang", "ru")
+    assert walk.code == 0
+    assert "Передано получателю lada_call_center и принято с целью callback" in walk.out
+    events = [each["leaf"]["event"] for each in day.office.run("trace", lead, "--json").document()]
+    assert events == ["submission.received", "lead.admitted", "delivery.accepted", "delivery.accepted"]
+
+
+def test_what_nobody_knows_is_said(day: Day) -> None:
+    told = day.office.run("find", "--brand", "lada", "--lang", "ru", typed="+7 900 000-99-99\n")
+    assert (told.code, told.out) == (1, "")
+    assert "никто не известен" in told.err
+    assert day.office.run("trace", "nobody").code == 2
+    assert day.office.run("erase", "--actor", "officer-1", "--person", "nobody").code == 2
+    told = day.office.run("find", "--brand", "lado", typed="+7 900 000-99-99\n")
+    assert told.code == 2
+    assert "lada, s7" in told.err
+    told = day.office.run("find", "--brand", "lada", "--lang", "ru", typed="neither-nor\n")
+    assert told.code == 2
+    assert "не номер телефона" in told.err
+    assert "neither-nor" not in told.err
+
+
+def test_a_withdrawal_names_who_must_be_told_and_stands_in_the_walk(day: Day) -> None:
+    phone = f"{day.good[1].document['phone']}\n"
+    (found,) = day.office.run("find", "--brand", "lada", "--json", typed=phone).document()
+    told = day.office.run("withdraw", "--brand", "lada", "--actor", "officer-1", "--lang", "ru", typed=phone)
+    assert told.code == 0
+    assert "сообщите им сами: lada_call_center, lada_crm" in told.out
+    walk = day.office.run("trace", found["leads"][0])
+    assert "Consent withdrawn" in walk.out
+    assert "must be told: lada_call_center, lada_crm" in walk.out
+    stranger = day.office.run("withdraw", "--brand", "lada", "--actor", "officer-1", typed="+7 900 000-99-98\n")
+    assert stranger.code == 0
+    assert "check the spelling" in stranger.out
+
+
+def test_erasing_shows_first_and_leaves_the_proof(day: Day) -> None:
+    phone = f"{day.good[2].document['phone']}\n"
+    (found,) = day.office.run("find", "--brand", "lada", "--json", typed=phone).document()
+    words = ("erase", "--actor", "officer-1", "--person", found["person"])
+    assert "`--yes` does it" in day.office.run(*words).out
+    assert day.office.run("find", "--brand", "lada", typed=phone).code == 0, "shown, not done"
+    told = day.office.run(*words, "--yes", "--lang", "ru")
+    assert told.code == 0
+    assert "ключ человека" in told.out
+    assert "сообщите им: lada_call_center, lada_crm" in told.out
+    assert day.office.run("find", "--brand", "lada", typed=phone).code == 1
+    assert "erased before" in day.office.run(*words, "--yes").out
+    assert "Уничтожено: ключ разрушен" in day.office.run("trace", found["leads"][0], "--lang", "ru").out
+
+
+def test_an_auditor_checks_the_export_with_the_public_key_alone(day: Day, bare: Office) -> None:
+    assert day.office.run("seal").code == 0
+    folder = day.office.folder / "audit"
+    assert day.office.run("export", str(folder)).code == 0
+    assert day.office.run("export", str(folder)).code != 0, "never overwritten"
+    key = day.office.run("keys", "show").out.splitlines()[0]
+    told = bare.run("verify", str(folder), "--key", key, "--lang", "ru")
+    assert (told.code, "нарушений не найдено" in told.out) == (0, True)
+    leaves = folder / "leaves.jsonl"
+    leaves.write_text(
+        leaves.read_text(encoding="utf-8").replace("lada_crm:crm_followup", "lada_crm:callback_xx", 1), encoding="utf-8"
+    )
+    told = bare.run("verify", str(folder), "--key", key, "--lang", "ru")
+    assert told.code == 4
+    assert "НАЙДЕНО leaf_changed: запись журнала" in told.out
+    assert told.out.endswith("НЕ подтверждено: остановитесь и сообщите ответственному за журнал\n")
+    document = bare.run("verify", str(folder), "--key", key, "--json").document()
+    assert not document["ok"]
+    assert {"leaf_changed", "file_changed"} <= {each["code"] for each in document["findings"]}
+    assert bare.run("verify", str(folder)).code == 2, "no key, no verdict"
+    assert bare.run("verify", str(folder / "nowhere"), "--key", key).code == 2
+
+
+def test_no_answer_so_far_named_anybody(day: Day) -> None:
+    said = "".join([*day.office.said, day.office.run("retention").out])
+    assert not [value for lead in (*day.good, *day.bad) for value in lead.telling() if value in said]
