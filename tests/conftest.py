@@ -27,10 +27,16 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the Postgres of the run keeps its data and its log."""
+    return tmp_path_factory.mktemp("postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_folder: Path) -> Iterator[EmbeddedPostgres]:
     """One Postgres for the whole run."""
     with EmbeddedPostgres() as server:
-        yield server.start(tmp_path_factory.mktemp("postgres") / "data")
+        yield server.start(postgres_folder / "data")
 
 
 @pytest.fixture(scope="session")

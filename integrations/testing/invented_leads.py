@@ -208,14 +208,14 @@ class InventedLeads:
 
 
 def name(number: int, language: Language) -> tuple[str, str]:
-    """Given and family name of nobody number so-and-so; the family name spells the number."""
+    """Given and family name of nobody number so-and-so; both spell the number."""
     russian = language is Language.RU
     syllables = _RU_SYLLABLES if russian else _EN_SYLLABLES
     spelling, rest = "", number
     for _ in range(3):
         rest, place = divmod(rest, len(syllables))
         spelling = syllables[place] + spelling
-    given = (_RU_GIVEN if russian else _EN_GIVEN)[number % 8]
+    given = (_RU_GIVEN if russian else _EN_GIVEN)[number % 8] + spelling
     return given, f"Ненас{spelling}тоящая" if russian else f"Unreal{spelling}son"
 
 

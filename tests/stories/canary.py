@@ -1,185 +1,171 @@
-"""Looks for invented people where nobody may be: in any bytes, files or tables, in every writing we could think of.
+"""Looks for people where no person may be: known invented values, in every writing a leak could take, in any bytes.
 
-It refuses to name what it found by its value: a hit says where, which canary and in which writing. What it cannot see: text
-that was compressed or encrypted on the way, so look before that happens (``tables`` reads past Postgres' compression).
+    scanner = Scanner(telling(leads))
+    scanner.bytes("the log", captured)      # each find is (where, which value, in which writing)
+    scanner.tree(tmp_path / "state")        # every file below
+
+The values are invented and unlike anything else, so a find is a leak and never a chance.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
+import quopri
 import re
-import struct
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Final
+from urllib.parse import quote, quote_plus
 
-import psycopg
+from integrations.testing.invented_leads import Invented
 
-#: A writing shorter than this is found in noise.
-_SHORTEST = 6
-_CHUNK = 32 * 1024 * 1024
-#: What people and programs put between the digits of a phone.
-_BETWEEN = rb"[\s().\-\xa0\xc2/_+]{0,4}"
-_DIGESTS = ("md5", "sha1", "sha256")
+#: Shorter pieces would be found by chance.
+_SHORTEST: Final = 6
+#: Between two digits of a phone as people and programs write it.
+_BETWEEN_DIGITS: Final = re.compile(
+    rb"(?<=[0-9])(?:[ ().+/_-]|\xc2\xa0|\xe2\x80[\x90-\x94]){1,4}(?=[0-9(])|(?<=\()|(?<=[0-9])\) ?"
+)
+_NOTHING: Final = re.compile(rb"\x00{64,}")
+_CHUNK: Final = 8 * 1024 * 1024
+_OVERLAP: Final = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """Somebody was found. ``canary`` is the name the caller gave the value."""
+class Find:
+    """One leak. ``value`` is invented, so it may be printed."""
 
     where: str
-    canary: str
+    value: str
     writing: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """What was looked through, and what was found."""
-
-    hits: frozenset[Hit]
-    places: int
-    read: int  # bytes
-
-    def __add__(self, other: Looked) -> Looked:
-        return Looked(hits=self.hits | other.hits, places=self.places + other.places, read=self.read + other.read)
+def telling(leads: Iterable[Invented]) -> list[str]:
+    """Every value of these leads that says who somebody is, and the pieces of a text that do."""
+    values: dict[str, None] = {}
+    for lead in leads:
+        for value in lead.telling():
+            values[value] = None
+    return list(values)
 
 
-class Canaries:
-    """``named``: name -> value. A value of at least seven digits and nothing else but signs is a phone."""
+class Scanner:
+    """Knows every writing of the values. Each place is looked at once: the first bytes say whether to look closer."""
 
-    def __init__(self, named: Mapping[str, str]) -> None:
-        self._needles: dict[bytes, tuple[str, str]] = {}
-        self._patterns: list[tuple[re.Pattern[bytes], str]] = []
-        for name, value in named.items():
+    def __init__(self, values: Iterable[str]) -> None:
+        self._known: dict[bytes, list[tuple[bytes, str, str]]] = {}
+        self._numbers: dict[bytes, str] = {}
+        known: set[bytes] = set()
+        for value in values:
             digits = _digits(value)
-            if digits:
-                self._patterns.append((re.compile(_BETWEEN.join(b"%c" % digit for digit in digits.encode())), name))
-            for writing, needle in _phone_writings(value, digits) if digits else text_writings(value):
-                if len(needle) >= _SHORTEST:
-                    self._needles.setdefault(needle, (name, writing))
-        self._overlap = max(map(len, self._needles)) + 64
+            if digits is not None:
+                self._numbers[digits.encode()] = value
+            for text in _texts(value, digits):
+                for name, writing in _writings(text):
+                    if len(writing) >= _SHORTEST and writing not in known:
+                        known.add(writing)
+                        self._known.setdefault(writing[:_SHORTEST], []).append((writing, value, name))
+        self.count = len(known) + len(self._numbers)
 
-    def writings(self) -> Iterator[tuple[str, str, bytes]]:
-        """(name, writing, bytes) of everything that is looked for literally."""
-        for needle, (name, writing) in self._needles.items():
-            yield name, writing, needle
+    def bytes(self, where: str, data: bytes) -> list[Find]:
+        """Every value found in ``data``, once for each writing."""
+        data = _NOTHING.sub(b"\0", data)
+        known = self._known
+        places = [at for at in range(len(data) - _SHORTEST + 1) if data[at : at + _SHORTEST] in known]
+        finds = {
+            Find(where=where, value=value, writing=name)
+            for at in places
+            for writing, value, name in known[data[at : at + _SHORTEST]]
+            if data.startswith(writing, at)
+        }
+        joined = _BETWEEN_DIGITS.sub(b"", data)
+        finds |= {
+            Find(where=where, value=value, writing="digits") for digits, value in self._numbers.items() if digits in joined
+        }
+        return sorted(finds, key=lambda find: (find.value, find.writing))
 
-    def find(self, content: bytes, where: str) -> set[Hit]:
-        """Everybody in ``content``."""
-        hits = {Hit(where=where, canary=found[0], writing=found[1]) for each, found in self._needles.items() if each in content}
-        return hits | {Hit(where=where, canary=name, writing="digits") for form, name in self._patterns if form.search(content)}
+    def text(self, where: str, said: str) -> list[Find]:
+        return self.bytes(where, said.encode("utf-8", "surrogatepass"))
 
-    def text(self, content: str | bytes, where: str) -> Looked:
-        """Look through one text."""
-        raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-        return Looked(hits=frozenset(self.find(raw, where)), places=1, read=len(raw))
+    def file(self, path: Path) -> list[Find]:
+        """As ``bytes``, in bounded memory."""
+        finds: list[Find] = []
+        with path.open("rb") as stream:
+            tail = b""
+            while chunk := stream.read(_CHUNK):
+                finds += self.bytes(str(path), tail + chunk)
+                tail = chunk[-_OVERLAP:]
+        return finds
 
-    def file(self, path: Path, where: str) -> Looked:
-        """Look through a file, however long."""
-        hits: set[Hit] = set()
-        read, kept = 0, b""
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                read += len(chunk)
-                # a Postgres segment is mostly zeros, and nobody is written in zeros
-                hits |= self.find(kept + chunk.rstrip(b"\0") + bytes(8), where)
-                kept = chunk[-self._overlap :]
-        return Looked(hits=frozenset(hits), places=1, read=read)
-
-    def folder(self, folder: Path, *, leave_out: Iterable[Path] = ()) -> Looked:
-        """Look through every file below ``folder``, and at the names of files and folders."""
-        left_out = tuple(leave_out)
-        looked = Looked(hits=frozenset(), places=0, read=0)
+    def tree(self, folder: Path, *, since: float = 0.0) -> tuple[int, list[Find]]:
+        """(bytes looked at, finds) of every file below ``folder`` written at or after ``since``; names of files count too."""
+        size, finds = 0, list[Find]()
         for path in sorted(folder.rglob("*")):
-            if any(path.is_relative_to(each) for each in left_out):
-                continue
-            where = path.relative_to(folder).as_posix()
-            hits = self.find(where.encode("utf-8", "surrogateescape"), "the name of a file")
-            looked += Looked(hits=frozenset(hits), places=0, read=0)
-            if path.is_file() and not path.is_symlink():
-                try:
-                    looked += self.file(path, where)
-                except FileNotFoundError:  # a server removes files while we look
+            finds += self.text(f"name of {path}", path.name)
+            try:
+                if not path.is_file() or path.stat().st_mtime < since:
                     continue
-        return looked
-
-    def tables(self, url: str) -> Looked:
-        """Look through every row of every table of a Postgres database, as text, the way pg_dump sees it."""
-        looked = Looked(hits=frozenset(), places=0, read=0)
-        with psycopg.connect(url) as connection:
-            names = connection.execute(
-                "select format('%I.%I', schemaname, tablename) from pg_tables"
-                " where schemaname not in ('pg_catalog', 'information_schema')"
-            ).fetchall()
-            for (name,) in names:
-                with connection.cursor().copy(f"copy (select t::text from {name} t) to stdout".encode()) as rows:  # noqa: S608 - quoted by format('%I')
-                    looked += self.text(b"\n".join(bytes(row) for row in rows), f"table {name}")
-        return looked
+                size += path.stat().st_size
+                finds += self.file(path)
+            except FileNotFoundError:  # a server's file that came and went
+                continue
+        return size, finds
 
 
-def text_writings(value: str) -> Iterator[tuple[str, bytes]]:
-    """A name, an address or a sentence as it could turn up."""
-    for form in dict.fromkeys((value, value.lower(), value.upper(), unicodedata.normalize("NFD", value))):
-        raw = form.encode()
-        yield "as text", raw
-        yield "in CP1251", form.encode("cp1251", "ignore")
-        # Little and big endian alike: what follows the first byte is common to both, for one script.
-        yield "in UTF-16", form.encode("utf-16-le")[:-1]
-        escaped = json.dumps(form)[1:-1]
-        yield "JSON escapes", escaped.encode()
-        yield "JSON escapes", re.sub(r"\\u(....)", lambda found: f"\\u{found[1].upper()}", escaped).encode()
-        yield "JSON in JSON", json.dumps(escaped)[1:-1].encode()
-        yield "escaped bytes", repr(raw)[2:-1].encode()
-        yield "percent signs", quote(form, safe="").encode()
-        yield "percent signs", quote(form, safe="").lower().encode()
-        yield "quoted-printable", quote(form, safe="@.-_ ").replace("%", "=").encode()
-        yield "HTML entities", "".join(f"&#{ord(each)};" for each in form).encode()
-        yield "HTML entities", "".join(f"&#x{ord(each):x};" for each in form).encode()
-        yield "HTML entities", html.escape(form).encode()
-        yield "hex", raw.hex().encode()
-        yield "hex", raw.hex().upper().encode()
-        yield from (("base64", each) for each in _base64(raw))
-    if "@" in value:
-        yield from _unkeyed(value, value.lower())
+def _digits(value: str) -> str | None:
+    """The national digits of a phone: they stand in every writing of it, with or without +7 or 8 before."""
+    digits = "".join(character for character in value if character.isdigit())
+    shape = re.fullmatch(r"[+0-9 ()-]{10,20}", value)
+    return digits[-10:] if shape and len(digits) >= 10 else None
 
 
-def _phone_writings(value: str, national: str) -> Iterator[tuple[str, bytes]]:
-    raw = national.encode()
-    yield "in UTF-16", national.encode("utf-16-le")[:-1]
+def _texts(value: str, digits: str | None) -> Iterator[str]:
+    yield value
+    if digits is not None:
+        yield digits
+        return
+    yield value.casefold()
+    yield value.upper()
+    yield from value.splitlines()
+    yield "".join(reversed(value))
+
+
+def _writings(text: str) -> Iterator[tuple[str, bytes]]:
+    raw = text.encode()
+    yield "UTF-8", raw
+    for name, encoding in (("UTF-16LE", "utf-16-le"), ("UTF-16BE", "utf-16-be"), ("UTF-32", "utf-32-le"), ("CP1251", "cp1251")):
+        try:
+            encoded = text.encode(encoding)
+        except UnicodeEncodeError:
+            continue
+        yield name, encoded
+        yield f"hex of {name}", encoded.hex().encode()
     yield "hex", raw.hex().encode()
-    for form in (raw, value.encode()):
-        yield from (("base64", each) for each in _base64(form))
-    for number in (int(f"7{national}"), int(national)):
-        yield "a number of eight bytes", struct.pack(">q", number)
-        yield "a number of eight bytes", struct.pack("<q", number)
-    yield from _unkeyed(f"+7{national}", f"7{national}", f"8{national}", national, value)
+    yield "HEX", raw.hex().upper().encode()
+    yield from (("base64", piece) for piece in _base64(raw))
+    yield from (("base64 of UTF-16", piece) for piece in _base64(text.encode("utf-16-le")))
+    yield "percent", quote(text, safe="").encode()
+    yield "percent, lower", quote(text, safe="").lower().encode()
+    yield "form", quote_plus(text).encode()
+    escaped = json.dumps(text)[1:-1]
+    yield "JSON escapes", escaped.encode()
+    yield "JSON escapes, upper", re.sub(r"\\u([0-9a-f]{4})", lambda found: f"\\u{found[1].upper()}", escaped).encode()
+    yield "JSON in JSON", json.dumps(escaped)[1:-1].encode()
+    yield "repr", repr(raw)[2:-1].encode()
+    yield "Python escapes", text.encode("unicode_escape")
+    yield "HTML", html.escape(text).encode()
+    yield "HTML numbers", "".join(f"&#{ord(character)};" for character in text).encode()
+    yield "quoted printable", quopri.encodestring(raw).rstrip(b"=\n")
 
 
-def _unkeyed(*forms: str) -> Iterator[tuple[str, bytes]]:
-    """Digests without a key are no pseudonyms: all phones of a country are hashed in an afternoon."""
-    for form in dict.fromkeys(forms):
-        for name in _DIGESTS:
-            digest = hashlib.new(name, form.encode()).digest()
-            yield f"{name} without a key", digest
-            yield f"{name} without a key", digest.hex().encode()
-
-
-def _base64(raw: bytes) -> set[bytes]:
-    """The characters that stand for ``raw`` wherever it begins in a longer text: three alignments, both alphabets."""
-    found: set[bytes] = set()
-    for before, skipped in ((0, 0), (1, 2), (2, 3)):  # characters that also depend on what stands before
-        bits = (before + len(raw)) * 8
-        whole = base64.b64encode(b"\0" * before + raw)[skipped : bits // 6]
-        found |= {whole, whole.translate(bytes.maketrans(b"+/", b"-_"))}
-    return found
-
-
-def _digits(value: str) -> str:
-    """The national number of a Russian phone; empty if ``value`` is none."""
-    digits = re.sub(r"[\s().+\-]", "", value)
-    return digits[-10:] if digits.isascii() and digits.isdigit() and len(digits) >= 10 else ""
+def _base64(raw: bytes) -> Iterator[bytes]:
+    """The part of the base64 that does not depend on what stands before and after, at each of the three alignments."""
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + raw)
+        first = -(-shift * 8 // 6)
+        inner = encoded[first : (shift + len(raw)) * 8 // 6]
+        if len(inner) > _SHORTEST:
+            yield inner
+            yield inner.translate(bytes.maketrans(b"+/", b"-_"))
