@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import signal
+import time
 from typing import Annotated
 
 import typer
@@ -13,6 +13,9 @@ from leadgate.cli.root import Json, Lang, app, house, ledger_house, screen
 from leadgate.rendering import Sheet, promise_lines
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import Language
+
+#: Seconds between two looks at whether a component ended.
+_WATCH_SECONDS = 5
 
 keys = typer.Typer(help="The keyring that seals people, and the key that signs the log.", no_args_is_help=True)
 ledger = typer.Typer(help="The database Leadgate remembers in.", no_args_is_help=True)
@@ -134,7 +137,10 @@ def up(
         tell("for other commands in another shell:")
         tell(f"export LEADGATE_DATABASE_URL='{stack.environment['LEADGATE_DATABASE_URL']}'")
         tell("Ctrl-C ends it")
-        signal.pause()
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            for name in stack.airflow.revive():
+                tell(f"{name} had ended and was started again")
 
 
 @app.command(rich_help_panel="Try it")
