@@ -99,7 +99,9 @@ def _document(report: Report) -> dict[str, object]:
 
 @app.command(rich_help_panel="Evidence")
 def trace(
-    lead: Annotated[str, typer.Argument(help="Id of a lead, as `find` and the recipient's record have it.")],
+    lead: Annotated[
+        str, typer.Argument(help="Id of a lead, a delivery or a submission, or the external id in a recipient's record.")
+    ],
     lang: Lang = Language.EN,
     *,
     as_json: Json = False,

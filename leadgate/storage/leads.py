@@ -104,6 +104,16 @@ def person_of(tx: Transaction, lead_id: str) -> str | None:
     return rows[0][0] if rows else None
 
 
+def named_by(tx: Transaction, word: str) -> str | None:
+    """The lead that a delivery, a submission or the external id in a recipient's record (our pseudonym) belongs to."""
+    rows = tx.rows(
+        "select lead_id from delivery where delivery_id = :word or key = :word"
+        " union select lead_id from submission where submission_id = :word and lead_id is not null",
+        word=word,
+    )
+    return rows[0][0] if rows else None
+
+
 def all_leads(tx: Transaction) -> Iterator[tuple[Any, ...]]:
     """Every lead in the order of ``LEAD_COLUMNS``, in pages, by id."""
     after = ""

@@ -276,10 +276,10 @@ class House(Parts):
 
         return self.ledger.retrying(work)
 
-    def leaves_of(self, lead_id: str) -> list[tuple[int | None, bytes]]:
-        """The leaves about one lead, for its trace."""
+    def leaves_of(self, word: str) -> list[tuple[int | None, bytes]]:
+        """The leaves about one lead, for its trace. ``word`` is the id of the lead, a delivery, a submission or a record."""
         with self.ledger.snapshot() as tx:
-            return log.leaves_of(tx, lead_id)
+            return log.leaves_of(tx, leads.named_by(tx, word) or word)
 
     def example_lead(self) -> str | None:
         """Id of a lead with an eventful walk, to show one."""

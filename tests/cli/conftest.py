@@ -74,6 +74,12 @@ class Office:
         with open_house(config=self.folder / "leadgate.yaml") as house:
             return InventedLeads(house.policies, now=datetime.now(UTC), seed=11)
 
+    def recorded(self, lead_id: str) -> str:
+        """The external id under which the CRM keeps a lead."""
+        with open_house(config=self.folder / "leadgate.yaml") as house, house.ledger.snapshot() as tx:
+            ((key,),) = tx.rows("select key from delivery where lead_id = :lead and destination = 'lada_crm'", lead=lead_id)
+            return str(key)
+
     def drop(self, name: str, leads: Sequence[Invented] | bytes) -> None:
         """Put a finished file into the inbox of ``lada_export``."""
         inbox = self.folder / ".leadgate" / "inbox" / "lada"

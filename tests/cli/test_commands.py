@@ -112,6 +112,7 @@ def test_from_a_phone_to_the_walk_of_a_lead(day: Day) -> None:
     assert walk.code == 0
     assert "Передано получателю lada_call_center и принято с целью callback" in walk.out
     events = [each["leaf"]["event"] for each in day.office.run("trace", lead, "--json").document()]
+    assert day.office.run("trace", day.office.recorded(lead), "--lang", "ru").out == walk.out, "known by the recipient's record"
     assert events == ["submission.received", "lead.admitted", "delivery.accepted", "delivery.accepted"]
 
 
