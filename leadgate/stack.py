@@ -58,8 +58,11 @@ class Stack:
             raise RuntimeError("not started")
         return self._house
 
-    def start(self, *, airflow_port: int | None = None, intake_port: int | None = None) -> Self:
-        """Start everything and answer when Airflow is healthy. Keys and ledger are made on first use."""
+    def start(self, *, airflow_port: int | None = None, intake_port: int | None = None, intake_required: bool = True) -> Self:
+        """Start everything and answer when Airflow is healthy. Keys and ledger are made on first use.
+
+        Without ``intake_required`` an intake service that has no secret yet is told of and left out: files still come in.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.tell("starting Postgres ...")
         postgres = self._cleanup.enter_context(EmbeddedPostgres())
@@ -75,7 +78,12 @@ class Stack:
         self._house = self._cleanup.enter_context(House(settings, credentials=environment_credentials(environment)))
         self._house.upgrade()
         self.tell("starting the intake service ...")
-        self._start_intake(intake_port or free_port(), environment)
+        try:
+            self._start_intake(intake_port or free_port(), environment)
+        except ConfigurationError as error:
+            if intake_required:
+                raise
+            self.tell(f"NOT running: intake. {error.diagnostics()}")
         self.tell("starting Airflow, the longest part: some twenty seconds ...")
         self._airflow = self._cleanup.enter_context(
             AirflowComponents(

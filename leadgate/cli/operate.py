@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import time
 from typing import Annotated
 
@@ -131,7 +132,7 @@ def up(
     with house() as opened:
         folder = opened.settings.state
     with Stack(folder=folder, airflow_home=CHECKOUT, tell=tell) as stack:
-        stack.start(airflow_port=port, intake_port=intake_port)
+        stack.start(airflow_port=port, intake_port=intake_port, intake_required=False)
         tell(f"Airflow  {stack.airflow.url}  user engineer, password {stack.airflow.password()}")
         tell(f"intake   {stack.intake_url}/hooks/SOURCE")
         tell("for other commands in another shell:")

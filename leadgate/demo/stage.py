@@ -40,13 +40,13 @@ class Stage(Stack):
         super().__init__(folder=folder, airflow_home=folder / "airflow", tell=tell)
         self.sandbox = Sandbox(STANDS)
 
-    def start(self, *, airflow_port: int | None = None, intake_port: int | None = None) -> Self:
+    def start(self, *, airflow_port: int | None = None, intake_port: int | None = None, intake_required: bool = True) -> Self:
         """Set everything up and answer when Airflow is healthy."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700, parents=True)
         self.tell("starting the sandbox: two call centers, two CRMs ...")
         self._cleanup.enter_context(self.sandbox)
-        return super().start(airflow_port=airflow_port, intake_port=intake_port)
+        return super().start(airflow_port=airflow_port, intake_port=intake_port, intake_required=intake_required)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
