@@ -10,6 +10,7 @@ The values are invented and unlike anything else, so a find is a leak and never 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 import quopri
@@ -62,8 +63,8 @@ class Scanner:
             digits = _digits(value)
             if digits is not None:
                 self._numbers[digits.encode()] = value
-            for text in _texts(value, digits):
-                for name, writing in _writings(text):
+            for writings in (*map(_writings, _texts(value, digits)), _enumerable(value, digits)):
+                for name, writing in writings:
                     if len(writing) >= _SHORTEST and writing not in known:
                         known.add(writing)
                         self._known.setdefault(writing[:_SHORTEST], []).append((writing, value, name))
@@ -71,7 +72,7 @@ class Scanner:
 
     def bytes(self, where: str, data: bytes) -> list[Find]:
         """Every value found in ``data``, once for each writing."""
-        data = _NOTHING.sub(b"\0", data)
+        data = _NOTHING.sub(b"\0" * 8, data)
         known = self._known
         places = [at for at in range(len(data) - _SHORTEST + 1) if data[at : at + _SHORTEST] in known]
         finds = {
@@ -169,3 +170,14 @@ def _base64(raw: bytes) -> Iterator[bytes]:
         if len(inner) > _SHORTEST:
             yield inner
             yield inner.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _enumerable(value: str, digits: str | None) -> Iterator[tuple[str, bytes]]:
+    """A digest without a key is no pseudonym: all phones of a country are hashed in an afternoon. Nor is a number's binary."""
+    forms = {value, f"+7{digits}", f"7{digits}", f"8{digits}", digits} if digits else {value, value.casefold()}
+    for form in forms:
+        for name in ("md5", "sha1", "sha256"):
+            digest = hashlib.new(name, str(form).encode()).digest()
+            yield from ((f"{name} without a key", each) for each in (digest, digest.hex().encode(), *_base64(digest)))
+    for number in (int(f"7{digits}"), int(digits)) if digits else ():
+        yield from (("eight bytes", number.to_bytes(8, order)) for order in ("big", "little"))

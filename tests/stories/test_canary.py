@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -193,6 +194,8 @@ PLANTED: dict[str, Callable[[str], bytes]] = {
     "JSON in JSON": lambda value: json.dumps(json.dumps(value)).encode(),
     "repr of bytes": lambda value: repr(value.encode()).encode(),
     "upper case": lambda value: value.upper().encode(),
+    "a digest without a key": lambda value: sha256(value.encode()).hexdigest().encode(),
+    "the digest's bytes": lambda value: sha256(value.encode()).digest(),
 }
 
 
@@ -223,6 +226,13 @@ def test_the_scanner_knows_a_phone_in_any_dress(written: str) -> None:
     scanner = Scanner(["8 (900) 000-42-17"])
     assert scanner.text("x", f"call {written} now")
     assert not scanner.text("x", "call +7 900 000-42-18 now")
+
+
+def test_the_scanner_knows_a_phone_without_digits() -> None:
+    scanner = Scanner(["8 (900) 000-42-17"])
+    for number in (79000004217, 9000004217):
+        assert scanner.bytes("a column of numbers", number.to_bytes(8, "big"))
+        assert scanner.text("a digest", sha256(str(number).encode()).hexdigest())
 
 
 def test_the_scanner_finds_names_of_files_and_pieces_over_chunks(tmp_path: Path, house: TestHouse) -> None:
