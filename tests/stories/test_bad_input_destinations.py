@@ -178,6 +178,7 @@ def no_wsdl(folder: Path) -> str:
     return str(folder / "page.wsdl")
 
 
+CALLS_ENTRY = "  lada_calls:\n    connector: soap_call_center\n"
 #: what -> (the file it names, a piece of what the operator reads).
 WSDLS: dict[str, tuple[Callable[[Path], str], str]] = {
     "of another version": (other_version, "the version of the WSDL"),
@@ -186,58 +187,68 @@ WSDLS: dict[str, tuple[Callable[[Path], str], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", WSDLS)
-def test_the_wrong_wsdl_stops_its_destination_alone(office: Office, people: list[Invented], what: str) -> None:
-    make, sentence = WSDLS[what]
-    text = office.settings.path.read_text(encoding="utf-8")
-    named = "  lada_calls:\n    connector: soap_call_center\n"
-    assert named in text
-    wrong = office.folder / "wrong.yaml"
-    wrong.write_text(text.replace(named, f"{named}    options: {{ wsdl: {make(office.folder)} }}\n"), encoding="utf-8")
-    told = office.command("dispatch", LEADGATE_CONFIG=str(wrong))
-    assert told.code in (2, 3)
-    assert "lada_calls: " in told.err
-    assert sentence in told.err
-    assert office.world(CALLS).rows() == []
-    assert not any(waiting(office, name) for name in (CRM, "s7_calls", "s7_crm"))
-    office.settled(good=6)
-    office.names_nobody(*people)
-
-
 #: what -> (the connection as it stands in the environment, exit code, a piece of what the operator reads).
 CONNECTIONS: dict[str, tuple[Callable[[Mapping[str, str]], str], int, str]] = {
-    "no connection": (lambda _: "", 2, "no_connection [AIRFLOW_CONN_PROOF_LADA_CALLS]"),
+    "no connection": (lambda _: "", 2, "no_connection [AIRFLOW_CONN_PROOF_S7_CALLS]"),
     "a connection that is no JSON": (
         lambda _: "http://user:secret-word@host",
         2,
-        "bad_connection [AIRFLOW_CONN_PROOF_LADA_CALLS]",
+        "bad_connection [AIRFLOW_CONN_PROOF_S7_CALLS]",
     ),
     "no password": (lambda known: json.dumps({**known, "password": None}), 3, "credentials_missing"),
-    "an old password": (lambda known: json.dumps({**known, "password": "secret-word"}), 3, "renew login and secret"),
-    "no address": (lambda known: json.dumps({**known, "host": ""}), 2, "bad_address [connection of lada_calls]"),
+    "an old password": (
+        lambda known: json.dumps({**known, "password": "secret-word"}),
+        3,
+        "unauthorized: the destination does not accept the credentials: renew login and secret",
+    ),
+    "no address": (lambda known: json.dumps({**known, "host": ""}), 2, "bad_address [connection of s7_calls]"),
 }
 
 
-@pytest.mark.parametrize("what", CONNECTIONS)
-def test_missing_credentials_stop_their_destination_alone(office: Office, people: list[Invented], what: str) -> None:
-    make, code, sentence = CONNECTIONS[what]
-    variable = "AIRFLOW_CONN_PROOF_LADA_CALLS"
-    told = office.command("dispatch", **{variable: make(json.loads(office.sandbox.environment()[variable]))})
-    assert sentence in told.err
-    assert told.code == code
+#: Two destinations are wrong at a time, so that one process shows both.
+DAYS = [
+    ("of another version", "no connection"),
+    ("that is a log-in page", "a connection that is no JSON"),
+    ("that is not there", "no password"),
+    (None, "an old password"),
+    (None, "no address"),
+]
+
+
+@pytest.mark.parametrize(("wsdl", "connection"), DAYS)
+def test_the_wrong_wsdl_and_missing_credentials_stop_their_destinations_alone(
+    office: Office, people: list[Invented], wsdl: str | None, connection: str
+) -> None:
+    make, code, sentence = CONNECTIONS[connection]
+    variable = "AIRFLOW_CONN_PROOF_S7_CALLS"
+    changes = {variable: make(json.loads(office.sandbox.environment()[variable]))}
+    if wsdl is not None:
+        text = office.settings.path.read_text(encoding="utf-8")
+        wrong = office.folder / "wrong.yaml"
+        wrong.write_text(text.replace(CALLS_ENTRY, f"{CALLS_ENTRY}    options: {{ wsdl: {WSDLS[wsdl][0](office.folder)} }}\n"))
+        assert wrong.read_text(encoding="utf-8") != text
+        changes["LEADGATE_CONFIG"] = str(wrong)
+    told = office.command("dispatch", **changes)
+    assert f"s7_calls: {sentence}" in told.err
+    assert told.code == code if wsdl is None else told.code in (2, 3)
     assert "secret-word" not in told.err + told.out
-    assert not any(waiting(office, name) for name in (CRM, "s7_calls", "s7_crm"))
-    assert {row[0] for row in waiting(office, CALLS)} == {"queued"}
+    assert {(row[0], row[2]) for row in waiting(office, "s7_calls")} == {("queued", 2)}
+    if wsdl is not None:
+        assert "lada_calls: " in told.err
+        assert WSDLS[wsdl][1] in told.err
+        assert office.world(CALLS).rows() == []
+    assert not any(waiting(office, name) for name in (CRM, "s7_crm"))
+    assert bool(waiting(office, CALLS)) == (wsdl is not None)
     office.settled(good=6)
     office.names_nobody(*people)
 
 
 def test_a_check_goes_through_all_destinations(office: Office) -> None:
     office.simulator(CRM).knobs.garbage(Garbage.HTML, on=["check"], times=1)
-    told = office.command("check", AIRFLOW_CONN_PROOF_LADA_CALLS="")
+    told = office.command("check", "--json", AIRFLOW_CONN_PROOF_LADA_CALLS="")
     assert told.code == 1
-    lines = {line.split("│")[1].strip(): line for line in told.out.splitlines() if line.count("│") > 2}
-    assert "AIRFLOW_CONN_PROOF_LADA_CALLS" in lines[CALLS]
-    assert "HTML where JSON is due" in lines[CRM]
-    assert "ok" in lines["s7_calls"]
-    assert "ok" in lines["s7_crm"]
+    found = json.loads(told.out)
+    assert {name for name, each in found.items() if each["ok"]} == {"s7_calls", "s7_crm"}
+    assert "no_connection [AIRFLOW_CONN_PROOF_LADA_CALLS]" in found[CALLS]["message"]
+    assert "HTML where JSON is due" in found[CRM]["message"]
+    assert "Check host, port and path" in found[CRM]["advice"]

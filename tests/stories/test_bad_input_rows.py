@@ -218,7 +218,8 @@ def test_duplicate_rows_are_one_call(office: Office, caplog: pytest.LogCaptureFi
 
 
 def test_the_same_lead_from_two_channels_is_one_call(office: Office, caplog: pytest.LogCaptureFixture) -> None:
-    lead = next(found for n in range(1, 50) if (found := office.invented.lead(n, brand="lada")).document["channel"] == "vk")
+    leads = (office.invented.lead(number, brand="lada") for number in range(1, 50))
+    lead = next(each for each in leads if each.document["channel"] == "vk")
     again = office.invented.again(lead, channel=Channel.INSTAGRAM)
     with caplog.at_level("DEBUG"):
         office.take("vk.jsonl", json_lines(lead))
