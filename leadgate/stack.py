@@ -83,6 +83,7 @@ class Stack:
         except ConfigurationError as error:
             if intake_required:
                 raise
+            self.intake_url = ""
             self.tell(f"NOT running: intake. {error.diagnostics()}")
         self.tell("starting Airflow, the longest part: some twenty seconds ...")
         self._airflow = self._cleanup.enter_context(

@@ -134,7 +134,8 @@ def up(
     with Stack(folder=folder, airflow_home=CHECKOUT, tell=tell) as stack:
         stack.start(airflow_port=port, intake_port=intake_port, intake_required=False)
         tell(f"Airflow  {stack.airflow.url}  user engineer, password {stack.airflow.password()}")
-        tell(f"intake   {stack.intake_url}/hooks/SOURCE")
+        if stack.intake_url:
+            tell(f"intake   {stack.intake_url}/hooks/SOURCE")
         tell("for other commands in another shell:")
         tell(f"export LEADGATE_DATABASE_URL='{stack.environment['LEADGATE_DATABASE_URL']}'")
         tell("Ctrl-C ends it")
