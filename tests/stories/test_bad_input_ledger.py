@@ -238,7 +238,7 @@ def test_a_ledger_that_may_only_be_read(office: Office) -> None:
 
 
 def test_a_database_that_is_not_there_is_said_by_every_command(office: Office) -> None:
-    for command in (["admit"], ["collect"], ["intake", "--port", "1"]):
+    for command in (["collect"], ["intake", "--port", "1"]):
         told = office.command(*command, LEADGATE_DATABASE_URL="postgresql://nobody:secret-word@127.0.0.1:1/leadgate")
         assert told.code == 3
         assert "database_unavailable [LEADGATE_DATABASE_URL]: the ledger could not be read or written" in told.err
