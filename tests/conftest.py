@@ -136,3 +136,14 @@ def house(ledger_url: str, sandbox: Sandbox, keys: Path, tmp_path: Path, clock: 
     opened = TestHouse(settings_for(state=state, ledger_url=ledger_url), sandbox, clock=clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sqlite_house(empty_ledgers: Path, sandbox: Sandbox, keys: Path, tmp_path: Path, clock: Clock) -> Iterator[TestHouse]:
+    """A whole house over an empty SQLite file, for what is a file's own."""
+    state = tmp_path / "state"
+    shutil.copytree(keys, state)
+    shutil.copyfile(empty_ledgers, state / "ledger.db")
+    opened = TestHouse(settings_for(state=state, ledger_url=f"sqlite:///{state / 'ledger.db'}"), sandbox, clock=clock)
+    yield opened
+    opened.close()
