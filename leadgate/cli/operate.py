@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from integrations.contract.destination import Health
-from leadgate.cli.root import Json, Lang, app, house, ledger_house, screen
+from leadgate.cli.root import Json, Lang, app, house, ledger_house, refuse_second_ledger, screen
 from leadgate.rendering import Sheet, promise_lines
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import Language
@@ -48,6 +48,7 @@ def keys_show() -> None:
 def ledger_upgrade() -> None:
     """Make the ledger, or bring an older one up to date. Safe to run twice."""
     with house() as opened:
+        refuse_second_ledger(opened)
         before, after = opened.upgrade()
         screen.out.print(f"ledger version {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
@@ -131,6 +132,7 @@ def up(
 
     with house() as opened:
         folder = opened.settings.state
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is our Ctrl-C
     with Stack(folder=folder, airflow_home=CHECKOUT, tell=tell) as stack:
         stack.start(airflow_port=port, intake_port=intake_port, intake_required=False)
         tell(f"Airflow  {stack.airflow.url}  user engineer, password {stack.airflow.password()}")

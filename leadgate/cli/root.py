@@ -87,7 +87,7 @@ def _root(
 
 @contextmanager
 def house() -> Iterator[House]:
-    """The house for one command. Raises ConfigurationError if what every command needs was never made."""
+    """The house for one command."""
     with open_house(config=screen.config) as opened:
         yield opened
 
@@ -96,9 +96,29 @@ def house() -> Iterator[House]:
 def ledger_house() -> Iterator[House]:
     """The house for a command that reads or writes the ledger; says what to run if there is none yet."""
     with house() as opened:
-        _, on_disk, file = opened.settings.ledger_url.partition("sqlite:///")
-        if on_disk and not Path(file).exists():
+        refuse_second_ledger(opened)
+        file = _file(opened)
+        if file is not None and not file.exists():
             raise ConfigurationError(
-                "no_ledger", "there is no ledger here yet; run 'leadgate ledger upgrade' once", field="LEADGATE_STATE"
+                "no_ledger", "there is no ledger here yet; run 'leadgate ledger upgrade' once", field="LEADGATE_DATABASE_URL"
             )
         yield opened
+
+
+def refuse_second_ledger(opened: House) -> None:
+    """Raise ConfigurationError if a command would look into an SQLite ledger beside the Postgres of `leadgate up`.
+
+    An empty ledger balances: whoever looked there would be told that all is well.
+    """
+    state = opened.settings.state
+    if _file(opened) == state / "ledger.db" and (state / "postgres").is_dir():
+        raise ConfigurationError(
+            "which_ledger",
+            "the ledger here is the Postgres of 'leadgate up'; set the variable as that prints it at its start",
+            field="LEADGATE_DATABASE_URL",
+        )
+
+
+def _file(opened: House) -> Path | None:
+    _, on_disk, file = opened.settings.ledger_url.partition("sqlite:///")
+    return Path(file) if on_disk else None

@@ -37,6 +37,18 @@ def test_without_keys_one_is_told_what_to_run(bare: Office) -> None:
     assert "leadgate keys init" in told.err
 
 
+def test_nobody_looks_into_an_empty_ledger_beside_the_real_one(bare: Office) -> None:
+    postgres = bare.folder / ".leadgate" / "postgres"
+    postgres.mkdir(parents=True)
+    try:
+        for words in (("balance",), ("ledger", "upgrade")):
+            told = bare.run(*words)
+            assert told.code == 2
+            assert "LEADGATE_DATABASE_URL" in told.err
+    finally:
+        postgres.rmdir()
+
+
 def test_a_missing_connection_is_named_with_its_variable(bare: Office) -> None:
     told = bare.run("check")
     assert told.code == 1
