@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO, Final
+from functools import lru_cache
+from typing import BinaryIO, Final, NamedTuple
 from unicodedata import is_normalized
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -42,8 +42,7 @@ class IndexKind(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexValue:
+class IndexValue(NamedTuple):
     """One digest and the version of the key it was made under; both are stored."""
 
     version: int
@@ -64,6 +63,7 @@ class BlindIndex:
             return HMAC(provider.derive(context, 32, version), SHA256())
 
         self._macs = {(str(kind), version): keyed(kind, version) for kind in IndexKind for version in self.versions}
+        self._live = {str(kind): [(version, self._macs[kind, version]) for version in self.versions] for kind in IndexKind}
         self._phone = self._macs["phone", self._version]
         self._email = self._macs["email", self._version]
         self._user = self._macs["user", self._version]
@@ -106,9 +106,7 @@ class BlindIndex:
         """The index under every live version, the current first: a lookup during a rotation asks for any of them."""
         if not _accepts(kind)(value):
             raise _not_normalised(kind)
-        return tuple(
-            IndexValue(version=version, digest=_digest(self._macs[kind, version], brand, value)) for version in self.versions
-        )
+        return tuple([IndexValue(version, _digest(mac, brand, value)) for version, mac in self._live[kind]])
 
     # -- duplicates -----------------------------------------------------------------------------------------------------
 
@@ -118,9 +116,7 @@ class BlindIndex:
 
     def fingerprint_candidates(self, *parts: str) -> tuple[IndexValue, ...]:
         """The fingerprint under every live version, the current first."""
-        return tuple(
-            IndexValue(version=version, digest=_fingerprint(mac, parts)) for version, mac in self._fingerprints.items()
-        )
+        return tuple([IndexValue(version, _fingerprint(mac, parts)) for version, mac in self._fingerprints.items()])
 
     def file_digest(self, stream: BinaryIO) -> str:
         """A keyed digest of everything in ``stream``, in bounded memory; hex. The stream is left at its end."""
@@ -131,22 +127,26 @@ class BlindIndex:
 
 
 def _digest(keyed: HMAC, brand: str, value: str) -> bytes:
+    mac = keyed.copy()
+    mac.update(_brand_prefix(brand) + value.encode())
+    return mac.finalize()
+
+
+@lru_cache(maxsize=64)
+def _brand_prefix(brand: str) -> bytes:
+    """The brand with its length first: no brand and value can be read as another pair."""
     if not brand:
         raise VaultError("context_missing", "an index needs a brand", field="brand")
-    mac = keyed.copy()
     name = brand.encode("utf-8", "surrogatepass")
-    # The brand's length first: no brand and value can be read as another pair.
-    mac.update(len(name).to_bytes(2, "big") + name + value.encode())
-    return mac.finalize()
+    return len(name).to_bytes(2, "big") + name
 
 
 def _fingerprint(keyed: HMAC, parts: tuple[str, ...]) -> bytes:
     if not any(parts):
         raise VaultError("context_missing", "a fingerprint of nothing would make all leads duplicates")
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]  # injective for any text, never an error that holds it
     mac = keyed.copy()
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")  # injective for any text, and never an error that holds it
-        mac.update(len(raw).to_bytes(4, "big") + raw)
+    mac.update(b"".join([len(raw).to_bytes(4, "big") + raw for raw in encoded]))
     return mac.finalize()
 
 

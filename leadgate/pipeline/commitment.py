@@ -1,5 +1,5 @@
-"""What a leaf commits to about a stored row. Admission and export use the same function over the same columns, so that a row
-changed in between has another digest. A row that cannot be read any more has none, and must not keep the others from being
+"""What a leaf commits to about a stored row, as it stands now. Admission took the digest of the very columns it stored, so
+that a row changed in between has another. A row that cannot be read any more has none, and must not keep the others from being
 verified.
 """
 

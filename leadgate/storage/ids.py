@@ -7,6 +7,7 @@ first; the other 62 are random, so that two processes never make the same one.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Final
 
 _COUNTED: Final = 4096
@@ -24,3 +25,9 @@ def new_ids(count: int, micros: int) -> list[str]:
         for at, counted in zip(range(16 * first, 16 * min(count, first + _COUNTED), 16), _COUNTS, strict=False):
             ids.append(f"{head}{counted}-{_VARIANT[random[at]]}{random[at + 1 : at + 4]}-{random[at + 4 : at + 16]}")
     return ids
+
+
+def stream_of_ids(micros: int, *, block: int) -> Iterator[str]:
+    """As many fresh ids for the moment ``micros`` as are asked for, made ``block`` at a time and ascending within a block."""
+    while True:
+        yield from new_ids(block, micros)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from leadgate.storage.engine import Transaction
 
@@ -22,8 +21,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A submission that nobody decided yet, still sealed."""
 
     submission_id: str
@@ -52,19 +50,7 @@ def take(tx: Transaction, limit: int) -> list[Waiting]:
         " where state = 'received' order by submission_id limit :limit" + (" for update skip locked" if tx.postgres else ""),
         limit=limit,
     )
-    return [
-        Waiting(
-            submission_id=row[0],
-            source=row[1],
-            event_id=row[2],
-            media_type=row[3],
-            received_at=row[4],
-            wrapped_key=bytes(row[5]),
-            key_version=row[6],
-            sealed=bytes(row[7]),
-        )
-        for row in rows
-    ]
+    return [Waiting(*row) for row in rows]
 
 
 def decide_admitted(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: int) -> None:

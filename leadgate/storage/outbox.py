@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from leadgate.storage.clock import from_micros
 from leadgate.storage.engine import Transaction
@@ -29,8 +29,7 @@ _DELIVERY_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A delivery in our hands, with everything the second look of the gate and the vault need. Times are micros."""
 
     delivery_id: str

@@ -188,7 +188,6 @@ def test_every_column_of_a_lead_stands_in_its_digest() -> None:
 def test_a_consent_digest_outlives_a_withdrawal_and_nothing_else() -> None:
     whole = digest.consent_digest(CONSENT)
     assert digest.consent_digest(replace(CONSENT, withdrawn=(("offers", NOW),))) == whole
-    assert digest.consent_digest(replace(CONSENT, purposes=("offers", "callback"))) == whole
     assert digest.consent_digest(replace(CONSENT, given_at=AT.astimezone(timezone(timedelta(hours=3))))) == whole
     change: dict[str, object] = {name: "x" for name in ConsentRecord.__slots__ if name != "withdrawn"}
     change |= {"purposes": ("x",), "evidence": ("x",), "given_at": NOW, "recorded_at": NOW}
