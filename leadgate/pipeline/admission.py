@@ -1,0 +1,158 @@
+"""What one transaction of the gate writes, collected row by row and written together: the vault's rows, the outbox, the
+decisions and their leaves. It decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from consent.audit.digest import consent_columns_digest, lead_columns_digest
+from consent.audit.facts import code_word, code_words, route_words
+from consent.vault import PersonKey, Vault
+from leadgate.pipeline.recognition import Candidate
+from leadgate.pipeline.recorder import Recorder
+from leadgate.storage import inbox, leads, log, outbox, people
+from leadgate.storage.clock import to_micros
+from leadgate.storage.engine import Transaction
+from leadgate.storage.ids import stream_of_ids
+from leadgate.storage.inbox import Waiting
+from schemas.audit import LeafValue
+from schemas.consent_record import CONSENT_SCHEMA_VERSION
+from schemas.submission import Withdrawal
+from schemas.verdict import Finding, Verdict
+from schemas.vocabulary import Decision, Event, Outcome, SubmissionKind, SubmissionState
+
+Row = tuple[object, ...]
+
+_LEAD: Final = SubmissionKind.LEAD.value
+_WITHDRAWAL: Final = SubmissionKind.WITHDRAWAL.value
+_QUEUED: Final = Outcome.QUEUED.value
+#: Ids made at once: a lead, its consent record and a delivery or two for each of a hundred.
+_IDS: Final = 400
+_routes = lru_cache(maxsize=256)(route_words)
+
+
+class Admission:
+    """Everything one transaction writes."""
+
+    def __init__(self, *, at: datetime, vault: Vault, pseudonyms: Mapping[str, Callable[[str], str]]) -> None:
+        self.now = to_micros(at)
+        self.recorder = Recorder(at=at)
+        self.withdrawals = 0
+        self.deliveries: list[Row] = []
+        self.admitted: list[Row] = []
+        self._vault = vault
+        self._pseudonyms = pseudonyms
+        self._ids = stream_of_ids(self.now, block=_IDS)
+        self._persons: Sequence[Row] = ()
+        self._identifiers: Sequence[Row] = ()
+        self._leads: list[Row] = []
+        self._consents: list[Row] = []
+        self._otherwise: list[Row] = []
+
+    def count(self, state: SubmissionState) -> int:
+        """How many were put aside so."""
+        return sum(row[1] == state for row in self._otherwise)
+
+    def people(self, persons: Sequence[Row], identifiers: Sequence[Row]) -> None:
+        """New people and what they are known by."""
+        self._persons, self._identifiers = persons, identifiers
+
+    def withdrawal(self, one: Waiting, withdrawal: Withdrawal, person_id: str) -> None:
+        """A submission that took consent back; its effect was written already."""
+        self.withdrawals += 1
+        self.admitted.append((one.submission_id, _WITHDRAWAL, withdrawal.brand, person_id, None))
+
+    def admit(self, candidate: Candidate, verdict: Verdict, key: PersonKey) -> str:
+        """Seal the lead under its person's key, queue a delivery for each route, and write the leaf. Answers the lead's id."""
+        lead, one, consent, now = candidate.lead, candidate.waiting, candidate.lead.consent, self.now
+        lead_id, consent_id, person_id, brand = next(self._ids), next(self._ids), key.person_id, lead.brand
+        sealed = self._vault.seal_lead(key, lead_id, lead.fields)
+        names = sorted(candidate.fields)
+        committed = (
+            lead_id, person_id, one.submission_id, consent_id, brand, str(lead.channel), str(lead.language), lead.topic,
+            lead.country, " ".join(names), one.received_at, now, sealed.commitment,
+        )  # fmt: skip
+        agreed = (
+            consent_id, person_id, brand, " ".join(consent.purposes), consent.notice_id, consent.notice_version,
+            str(consent.notice_language), consent.text_sha256, str(consent.indication), " ".join(consent.evidence),
+            to_micros(consent.given_at), now, CONSENT_SCHEMA_VERSION,
+        )  # fmt: skip
+        self._leads.append((*committed, sealed.envelope, candidate.fingerprints[0]))
+        self._consents.append(agreed)
+        for route in verdict.routes:
+            pseudonym = self._pseudonyms[route.destination](lead_id)
+            self.deliveries.append(
+                (next(self._ids), lead_id, person_id, route.destination, route.purpose, pseudonym, _QUEUED, 0, now, now)
+            )
+        self.admitted.append((one.submission_id, _LEAD, brand, person_id, lead_id))
+        self.recorder.note(
+            Event.LEAD_ADMITTED,
+            submission_id=one.submission_id,
+            lead_id=lead_id,
+            person_id=person_id,
+            facts={
+                "brand": brand,
+                "consent_id": consent_id,
+                "notice_id": consent.notice_id,
+                "notice_version": consent.notice_version,
+                "text_sha256": consent.text_sha256,
+                "purposes": list(consent.purposes),
+                "fields": names,
+                "commitment": sealed.commitment,
+                "sealed_sha256": sealed.envelope_sha256,
+                "record_sha256": lead_columns_digest(committed, sealed.envelope_sha256),
+                "consent_sha256": consent_columns_digest(agreed),
+                "routes": _routes(verdict.routes),
+                "policy_version": verdict.policy_version,
+            },
+        )
+        return lead_id
+
+    def put_aside(
+        self,
+        one: Waiting,
+        findings: Sequence[Finding],
+        *,
+        verdict: Verdict | None = None,
+        candidate: Candidate | None = None,
+        person: str | None = None,
+    ) -> None:
+        """Quarantine (the default: a person can mend it) or refuse."""
+        refused = verdict is not None and verdict.decision is Decision.REFUSE
+        state = SubmissionState.REFUSED if refused else SubmissionState.QUARANTINED
+        event = Event.SUBMISSION_REFUSED if refused else Event.SUBMISSION_QUARANTINED
+        listed = [{"reason": each.reason.value, "field": each.field, "hint": each.hint} for each in findings]
+        brand = candidate.lead.brand if candidate else None
+        kind = _LEAD if candidate else None
+        written = msgspec.json.encode(listed).decode()
+        self._otherwise.append((one.submission_id, state.value, kind, brand, person, written))
+        # a field may be a key of the sender's own making: what may not stand in a leaf is withheld, and stops nothing
+        facts: dict[str, LeafValue] = {"findings": code_words(_word(each) for each in findings)}
+        if verdict is not None:
+            facts["policy_version"] = verdict.policy_version
+        self.recorder.note(event, submission_id=one.submission_id, person_id=person, facts=facts)
+
+    def write(self, tx: Transaction) -> None:
+        """Write it all."""
+        people.add(tx, self._persons)
+        people.add_identifiers(tx, self._identifiers)
+        leads.add(tx, self._leads, self._consents)
+        outbox.add(tx, self.deliveries)
+        inbox.decide_admitted(tx, self.admitted, at=self.now)
+        inbox.decide_otherwise(tx, self._otherwise, at=self.now)
+        log.append(tx, self.recorder.leaves)
+
+
+def _word(finding: Finding) -> str:
+    """``reason`` or ``reason:field``, as the log keeps it; a place in a list is written ``purposes.0``."""
+    if not finding.field:
+        return finding.reason.value
+    word = f"{finding.reason.value}:{finding.field.replace('[', '.').replace(']', '')}"
+    # What a sender made up as a field's name may be anything; it must not stop its own recording.
+    return word if code_word(word) == word else finding.reason.value
