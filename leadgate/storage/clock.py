@@ -16,3 +16,7 @@ def to_micros(moment: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC moment."""
     return _EPOCH + timedelta(microseconds=micros)
+
+
+#: The last moment that can be told.
+LATEST = to_micros(datetime.max.replace(tzinfo=UTC))

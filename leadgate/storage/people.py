@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leadgate.storage.clock import LATEST
 from leadgate.storage.engine import Transaction
 from schemas.vocabulary import PersonState
 
@@ -59,7 +60,8 @@ def withdrawals(tx: Transaction, person_ids: Iterable[str]) -> dict[str, dict[st
     taken: dict[str, dict[str, int]] = {}
     rows = tx.rows_in("select person_id, purpose, withdrawn_at from withdrawal where person_id in :values", list(person_ids))
     for person_id, purpose, moment in rows:
-        taken.setdefault(person_id, {})[purpose] = moment
+        readable = isinstance(moment, int) and 0 <= moment <= LATEST
+        taken.setdefault(person_id, {})[purpose] = moment if readable else LATEST  # somebody wrote to it: call nobody
     return taken
 
 
