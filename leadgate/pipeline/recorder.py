@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from consent.audit.leaf import encode
-from schemas.audit import AuditEntry, LeafValue
+from consent.audit.leaf import encode_parts
+from schemas.audit import LeafValue
 from schemas.vocabulary import Event
 
 
@@ -31,14 +31,14 @@ class Recorder:
         delivery_id: str | None = None,
     ) -> None:
         """Add one leaf."""
-        entry = AuditEntry(
-            event=event,
-            at=self._at,
-            actor=self._actor,
+        leaf = encode_parts(
+            event,
+            self._at,
+            self._actor,
+            facts,
             submission_id=submission_id,
             lead_id=lead_id,
             person_id=person_id,
             delivery_id=delivery_id,
-            facts=facts,
         )
-        self.leaves.append((lead_id or submission_id, encode(entry)))
+        self.leaves.append((lead_id or submission_id, leaf))
