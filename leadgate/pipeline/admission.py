@@ -101,6 +101,7 @@ class Admission:
                 "consent_id": consent_id,
                 "notice_id": consent.notice_id,
                 "notice_version": consent.notice_version,
+                "given_at": f"{consent.given_at.isoformat()[:19]}Z",  # the schema made it UTC
                 "text_sha256": consent.text_sha256,
                 "purposes": list(consent.purposes),
                 "fields": names,

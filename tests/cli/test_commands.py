@@ -122,6 +122,7 @@ def test_from_a_phone_to_the_walk_of_a_lead(day: Day) -> None:
     (lead,) = found["leads"]
     walk = day.office.run("trace", lead, "--lang", "ru")
     assert walk.code == 0
+    assert re.search(r"текст согласия lada-contact версии \d, дано \d{4}-\d\d-\d\dT[\d:]+Z", walk.out)
     assert "Передано получателю lada_call_center и принято с целью callback" in walk.out
     events = [each["leaf"]["event"] for each in day.office.run("trace", lead, "--json").document()]
     assert day.office.run("trace", day.office.recorded(lead), "--lang", "ru").out == walk.out, "known by the recipient's record"
