@@ -80,10 +80,13 @@ class Dispatcher:
         if rules.lease <= self._call_budget:
             raise TerminalError("lease_too_short", "the lease must outlast the destination's timeouts", field=self.destination)
 
-    def run(self, *, seconds: float, progress: Callable[[DispatchCount], None] | None = None) -> DispatchCount:
+    def run(
+        self, *, seconds: float, progress: Callable[[DispatchCount], None] | None = None, insist: bool = False
+    ) -> DispatchCount:
         """Send until nothing is due, the destination asks for rest, or ``seconds`` have passed.
 
-        Raises TerminalError after writing everything down, if the destination needs a person: to send, or to read back.
+        ``insist``: somebody mended something and asks, so one batch is tried although the circuit breaker rests. Raises
+        TerminalError after writing everything down, if the destination needs a person: to send, or to read back.
         """
         deadline = time.monotonic() + seconds
         total = DispatchCount()
@@ -91,8 +94,9 @@ class Dispatcher:
         while True:
             with self._ledger.snapshot() as tx:
                 standing = throttle.read(tx, self.destination)
-            if standing.open_until is not None and standing.open_until > to_micros(self._clock()):
+            if standing.open_until is not None and standing.open_until > to_micros(self._clock()) and not insist:
                 return total
+            insist = False
             total += self._doubts.resolve(again=again)
             again = True
             turn = self._round(probe=standing.open_until is not None, failures=standing.failures)
@@ -162,7 +166,8 @@ class Dispatcher:
             turn.stop = error if turn.failures >= self._rules.breaker_failures else None
         except TerminalError as error:
             turn.settled.give_back(claimed, reason=error.code)
-            turn.stop, turn.code, turn.failures = error, error.code, self._rules.breaker_failures
+            # open at once, and longer each time: what needs a person must not turn a run red twice a minute all night
+            turn.stop, turn.code, turn.failures = error, error.code, max(self._rules.breaker_failures, turn.failures + 1)
         else:
             turn.failures, turn.code, turn.succeeded = 0, None, True
             for one, disclosure, receipt in zip(claimed, (pair[1] for pair in ready), receipts, strict=True):

@@ -99,11 +99,16 @@ class House(Parts):
         )
 
     def dispatch(
-        self, destination: str, *, seconds: float = 50, progress: Callable[[DispatchCount], None] | None = None
+        self,
+        destination: str,
+        *,
+        seconds: float = 50,
+        progress: Callable[[DispatchCount], None] | None = None,
+        insist: bool = False,
     ) -> DispatchCount:
-        """Send what is due at one destination."""
+        """Send what is due at one destination; ``insist``: also while its circuit breaker rests."""
         try:
-            count = self.dispatcher(destination).run(seconds=seconds, progress=progress)
+            count = self.dispatcher(destination).run(seconds=seconds, progress=progress, insist=insist)
         except DeliveryError as error:
             _log.error("destination needs a person", destination=destination, code=error.code)
             raise

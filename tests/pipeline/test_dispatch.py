@@ -12,6 +12,7 @@ from email.utils import format_datetime
 import pytest
 
 from integrations.testing.knobs import Fault, FaultKind, Garbage
+from leadgate.storage.clock import from_micros
 from schemas.errors import TerminalError
 from schemas.vocabulary import Outcome
 from tests.houses.house import TestHouse
@@ -158,6 +159,32 @@ def test_bad_credentials_stop_the_destination_loudly_and_send_nothing(full: Test
     full.simulator(name).knobs.clear()
     assert full.dispatcher(name).run(seconds=20).accepted == 0, "the breaker rests"
     _again(full, name, seconds=31)
+    assert (full.states(name), _held(full, name)) == ({"accepted": 8}, (8, 0))
+
+
+@BOTH
+def test_bad_credentials_are_tried_ever_less_often(full: TestHouse, name: str) -> None:
+    full.simulator(name).knobs.refuse(401)
+    pauses = []
+    for _ in range(7):
+        with pytest.raises(TerminalError):
+            full.dispatcher(name).run(seconds=20)
+        (open_until,) = full.rows("select open_until from destination_state where destination = :name", name=name)[0]
+        pauses.append((from_micros(open_until) - full.clock.now).total_seconds())
+        full.clock.advance(seconds=pauses[-1] + 1)
+    assert pauses == [30, 60, 120, 240, 480, 600, 600]
+
+
+@BOTH
+def test_who_mended_it_need_not_wait(full: TestHouse, name: str) -> None:
+    full.simulator(name).knobs.refuse(401)
+    with pytest.raises(TerminalError):
+        full.dispatcher(name).run(seconds=20)
+    with pytest.raises(TerminalError):
+        full.dispatcher(name).run(seconds=20, insist=True)
+    assert full.dispatcher(name).run(seconds=20).accepted == 0, "it rests"
+    full.simulator(name).knobs.clear()
+    assert full.dispatcher(name).run(seconds=20, insist=True).accepted == 8
     assert (full.states(name), _held(full, name)) == ({"accepted": 8}, (8, 0))
 
 
