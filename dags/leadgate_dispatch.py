@@ -9,7 +9,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, get_curr
 
 from leadgate.airflow.assets import OUTBOX, RECEIPTS
 from leadgate.airflow.deadlines import late_after
-from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house
+from leadgate.airflow.tasks import DEFAULT_ARGS, by_hand, counts_only, house
 
 DOC = """
 ### What it does
@@ -22,11 +22,14 @@ A run that has not ended ten minutes after it was queued (`run_is_late` in `.air
 told by `leadgate_promise`.
 
 ### What to press
-* One instance of `send` is red: its name is the destination. `TerminalError` (credentials, WSDL, permission): mend the
-  connection (*Admin > Connections > Test*), then **Clear** the instance. The others are not affected.
+* One instance of `send` is red: its name is the destination, the last line of its log says what to mend (credentials, WSDL,
+  permission: *Admin > Connections*, or wherever your connections are kept). Then **Clear** the instance: it is tried at once.
+  Left alone, it is tried after 30 s, a minute, two ... up to half an hour, and red each time. The others are not affected.
+* Green again, and nothing was mended? Between two tries a run passes over the destination. `leadgate promise` tells who waits.
 * `deferred` grows: the destination is slow or down. Nothing to press; it is tried again with growing pauses.
 * `dead` is not zero: `leadgate replay --destination NAME --yes` puts dead letters back once the cause is gone.
-* To send now: **Trigger**. Runs at the same time share the work, no delivery is taken twice.
+* To send now: **Trigger**: every destination is tried, also one that rests after failures. Runs at the same time share the
+  work, no delivery is taken twice.
 """
 
 
@@ -49,11 +52,11 @@ def leadgate_dispatch() -> None:
 
     @task(
         execution_timeout=timedelta(minutes=1),
-        doc_md="Names the destinations that have something due now. An empty list is well: `send` is skipped.",
+        doc_md="Names the destinations that have something due now (by hand: all). An empty list is well: `send` is skipped.",
     )
     def due() -> list[str]:
         with house() as opened:
-            return list(opened.destinations())
+            return list(opened.settings.destinations if by_hand() else opened.destinations())
 
     @task(
         outlets=[RECEIPTS],
@@ -66,7 +69,7 @@ def leadgate_dispatch() -> None:
     def send(destination: str) -> dict[str, Any]:
         get_current_context()["destination"] = destination  # type: ignore[typeddict-unknown-key]
         with house() as opened:
-            return counts_only(opened.dispatch(destination, seconds=240))
+            return counts_only(opened.dispatch(destination, seconds=240, insist=by_hand()))
 
     send.expand(destination=due())
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from leadgate.airflow.alerts import alert, task_failed
@@ -80,6 +80,14 @@ def counts_only(result: Any) -> dict[str, Any]:
     told: dict[str, Any] = result.as_dict()
     _check(told, "result")
     return told
+
+
+def by_hand() -> bool:
+    """Whether a person asked for this: by *Trigger* for the run, or by *Clear* for the task."""
+    context = get_current_context()
+    instance = context["ti"]
+    # clearing a task gives it its tries once more, and that is all it leaves behind
+    return context["dag_run"].run_type == "manual" or instance.max_tries > (instance.task.retries or 0)
 
 
 def skip_unless(told: Mapping[str, Any], key: str) -> None:
