@@ -28,14 +28,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from consent.policy import Permission, permissions_of
-from schemas.consent_record import ConsentRecord
 from schemas.lead import ConsentClaim, Lead
 from schemas.policy import BrandPolicy, Notice
 from schemas.verdict import Finding, Route, Verdict
-from schemas.vocabulary import Decision, Reason
+from schemas.vocabulary import Decision, Language, Reason
 
 #: How far a moderator's clock may be ahead of ours, as a duration.
 CLOCK_SKEW: Final = timedelta(minutes=5)
@@ -70,6 +69,32 @@ class Standing:
 
     withdrawn: Mapping[str, datetime] = field(default_factory=dict)
     duplicate_of: str | None = None
+
+
+class Shown(Protocol):
+    """What a person was shown, and when they agreed: of a claim, or of what is stored of it."""
+
+    @property
+    def text_sha256(self) -> str: ...
+    @property
+    def given_at(self) -> datetime: ...
+
+
+class Agreement(Shown, Protocol):
+    """What the gate reads of a consent record in the moment of sending."""
+
+    @property
+    def brand(self) -> str: ...
+    @property
+    def purposes(self) -> tuple[str, ...]: ...
+    @property
+    def notice_id(self) -> str: ...
+    @property
+    def notice_version(self) -> str: ...
+    @property
+    def notice_language(self) -> Language: ...
+    @property
+    def withdrawn(self) -> tuple[tuple[str, datetime], ...]: ...
 
 
 #: Nobody knows this person yet.
@@ -179,7 +204,7 @@ class Gate:
     # -- in the moment of sending -----------------------------------------------------------------------------------------
 
     def may_send(
-        self, record: ConsentRecord, *, destination: str, purpose: str, withdrawn: Mapping[str, datetime], now: datetime
+        self, record: Agreement, *, destination: str, purpose: str, withdrawn: Mapping[str, datetime], now: datetime
     ) -> Finding | None:
         """Ask again, from the record alone; None if the disclosure may go, else the first reason why not.
 
@@ -209,7 +234,7 @@ class Gate:
         return permission.fields if permission else ()
 
 
-def _about_notice(notice: Notice | None, claim: ConsentClaim | ConsentRecord, now: datetime) -> list[Finding]:
+def _about_notice(notice: Notice | None, claim: Shown, now: datetime) -> list[Finding]:
     if notice is None:  # 2
         hint = "this brand has no notice of that id, version and language"
         return [Finding(reason=Reason.UNKNOWN_NOTICE, field="consent.notice_id", hint=hint)]
@@ -265,7 +290,7 @@ def decide(lead: Lead, policy: BrandPolicy, standing: Standing, now: datetime) -
 
 
 def may_send(
-    record: ConsentRecord,
+    record: Agreement,
     *,
     destination: str,
     purpose: str,

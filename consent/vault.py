@@ -5,7 +5,8 @@
 2. Every envelope is bound to its tenant, table, field and row: moved to another row it does not open.
 3. The commitment that stands in the audit log is SHA-256 over a random salt and the canonical fields. The salt is inside the
    envelope, so that destroying the key leaves a number that says nothing and can be guessed from nothing.
-4. No error holds a value. What fails says a code.
+4. What was sent is remembered as a digest bound to the person's key; with the key that number, too, loses its meaning.
+5. No error holds a value. What fails says a code.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from hmac import compare_digest
 from typing import Final, NoReturn
 
 import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from consent.envelope import KEY_BYTES, KEY_ID_BYTES, NONCE_BYTES, head, names, seal, unseal
 from consent.keys.provider import KeyProvider, Wrapped, require_tenant
@@ -25,12 +28,15 @@ from schemas.errors import VaultError
 from schemas.personal import Personal
 
 SALT_BYTES: Final = 32
+#: Counter, label, separator, length in bits: the one block that is needed of the KDF in counter mode.
+_BINDING_CONTEXT: Final = b"\x00\x00\x00\x01leadgate/v1/sent-record\x00\x00\x00\x01\x00"
 _COMMITMENT_DOMAIN: Final = b"leadgate/v1/lead-commitment\x00"
 _SECRET_BYTES: Final = KEY_BYTES + KEY_ID_BYTES
 
 #: Sorted keys, no spaces, raw UTF-8: equal to RFC 8785 for objects of strings with ASCII names (tests prove it).
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder(dict[str, str]).decode
+_SHA256: Final = SHA256()
 _ONLY_TEXT: Final = frozenset({str})
 
 
@@ -136,6 +142,14 @@ class Vault:
     def _plaintext(self, key: PersonKey, lead_id: str, envelope: bytes) -> bytes:
         return unseal(key.dek, key.key_id, envelope, self._lead_row + names(key.person_id, lead_id))
 
+    def bind_digest(self, key: PersonKey, digest: str) -> str:
+        """A digest of personal data as it may be stored: HMAC under a key derived from the person's own (SP 800-108, 4.1).
+
+        A plain digest that stays after an erasure lets whoever holds the row try what the person's record may have said.
+        """
+        derived = _hmac(key.dek, _BINDING_CONTEXT)
+        return _hmac(derived, digest.encode()).hex()
+
     # -- submissions --------------------------------------------------------------------------------------------------
 
     def seal_submission(self, submission_id: str, body: Personal[bytes]) -> SealedSubmission:
@@ -155,6 +169,12 @@ class Vault:
         secret = self._provider.unwrap(Wrapped(bytes=_present(wrapped_key), version=key_version))
         row = self._submission_row + names(submission_id)
         return Personal(unseal(secret[:KEY_BYTES], secret[KEY_BYTES:], envelope, row))
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    mac = HMAC(key, _SHA256)
+    mac.update(message)
+    return mac.finalize()
 
 
 def _person_key(person_id: str, secret: bytes, wrapped: Wrapped) -> PersonKey:

@@ -24,14 +24,12 @@ from consent.vault import Vault
 from integrations.contract.destination import Destination
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.pipeline.doubt import Doubts
-from leadgate.pipeline.opening import Opener
+from leadgate.pipeline.opening import Opened, Opener
 from leadgate.pipeline.outcome import Outcomes
-from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import log, outbox, throttle
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import Claimed
-from schemas.delivery import DeliveryReceipt, Disclosure
 from schemas.errors import DeliveryError, TerminalError, TransientError, UncertainError
 from schemas.policy import BrandPolicy, DeliveryRules
 
@@ -73,6 +71,7 @@ class Dispatcher:
         self._clock = clock
         self._sleep = sleep
         self.destination = connector.endpoint.destination
+        self._vault = vault
         self._opener = Opener(vault=vault, policies=policies, destination=self.destination)
         self._doubts = Doubts(ledger=ledger, connector=connector, rules=rules, worker=worker, clock=clock)
         limits = connector.limits
@@ -119,7 +118,7 @@ class Dispatcher:
         claimed = self._claim(size if probe else size * self._rules.batches_per_claim, lease_until)
         if not claimed:
             return None
-        outcomes = Outcomes(destination=self.destination, rules=self._rules, now=self._clock)
+        outcomes = Outcomes(destination=self.destination, vault=self._vault, rules=self._rules, now=self._clock)
         turn = _Round(settled=outcomes, failures=failures, lease_until=lease_until)
         for start in range(0, len(claimed), size):
             batch = claimed[start : start + size]
@@ -150,9 +149,9 @@ class Dispatcher:
         ready = self._open(batch, turn)
         if not ready:
             return
-        claimed = [one for one, _ in ready]
+        claimed = [opened.claimed for opened in ready]
         try:
-            receipts: Sequence[DeliveryReceipt] = self._connector.deliver([disclosure for _, disclosure in ready])
+            receipts = self._connector.deliver([opened.disclosure for opened in ready])
         except TransientError as error:
             turn.settled.put_off(claimed, error)
             turn.stop, turn.code = error, error.code
@@ -170,23 +169,22 @@ class Dispatcher:
             turn.stop, turn.code, turn.failures = error, error.code, max(self._rules.breaker_failures, turn.failures + 1)
         else:
             turn.failures, turn.code, turn.succeeded = 0, None, True
-            for one, disclosure, receipt in zip(claimed, (pair[1] for pair in ready), receipts, strict=True):
-                turn.settled.read(one, receipt, fields=disclosure.fields.reveal())
+            turn.settled.read(ready, receipts)
 
-    def _open(self, batch: Sequence[Claimed], turn: _Round) -> list[tuple[Claimed, Disclosure]]:
+    def _open(self, batch: Sequence[Claimed], turn: _Round) -> list[Opened]:
         """Ask the gate in the moment of sending, and open what may go."""
         now = self._clock()
         with self._ledger.snapshot() as tx:
             withdrawn = self._opener.standing(tx, batch)
             erased = self._opener.erased(tx, batch)
-        ready: list[tuple[Claimed, Disclosure]] = []
+        ready: list[Opened] = []
         for one in batch:
             gone = one.person_id in erased
             opened = "erased" if gone else self._opener.open(one, withdrawn.get(one.person_id, {}), now)
-            if isinstance(opened, Disclosure):
-                ready.append((one, opened))
-            else:
+            if isinstance(opened, str):
                 turn.settled.refuse(one, opened)
+            else:
+                ready.append(opened)
         return ready
 
     def _wait_for_turn(self, lease_until: datetime) -> bool:
@@ -224,11 +222,7 @@ class Dispatcher:
 
         def work(tx: Transaction) -> set[str]:
             mine = outbox.settle(tx, self._worker, outcomes.rows)
-            recorder = Recorder(at=now)
-            for delivery_id, note in outcomes.notes:
-                if delivery_id in mine:
-                    note(recorder)
-            log.append(tx, recorder.leaves)
+            log.append(tx, outcomes.leaves(mine, at=now))
             throttle.record(
                 tx,
                 destination=self.destination,

@@ -5,20 +5,56 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Final, NamedTuple
 
 from consent.gate import Gate
-from consent.vault import Vault
+from consent.vault import PersonKey, Vault
 from leadgate.storage import people
 from leadgate.storage.clock import from_micros
 from leadgate.storage.engine import Transaction
 from leadgate.storage.outbox import Claimed
-from schemas.consent_record import ConsentRecord
 from schemas.delivery import Disclosure
 from schemas.errors import VaultError
 from schemas.lead import PLAIN_FIELDS
 from schemas.personal import Personal
 from schemas.policy import BrandPolicy
 from schemas.vocabulary import Indication, Language
+
+#: Where a plain field of a disclosure stands in a claim, and which of them are moments.
+_PLAIN: Final = {name: name for name in PLAIN_FIELDS} | {"lead_ref": "key"}
+_MOMENTS: Final = {"consent_given_at": "given_at", "received_at": "received_at"}
+_LANGUAGES: Final = {language.value: language for language in Language}
+_INDICATIONS: Final = frozenset(indication.value for indication in Indication)
+
+
+class Opened(NamedTuple):
+    """What may be told about one delivery, and the key of its person; memory only."""
+
+    claimed: Claimed
+    disclosure: Disclosure
+    key: PersonKey
+    names: list[str]  # of the fields that are told
+
+
+class _Agreed(NamedTuple):
+    """What the gate asks of the stored agreement."""
+
+    brand: str
+    purposes: tuple[str, ...]
+    notice_id: str
+    notice_version: str
+    notice_language: Language
+    text_sha256: str
+    given_at: datetime
+    withdrawn: tuple[tuple[str, datetime], ...] = ()
+
+
+class _Fields(NamedTuple):
+    """The fields of one purpose: those in the vault, and those in the claim with the attribute they are read from."""
+
+    sealed: frozenset[str]
+    plain: tuple[tuple[str, str], ...]
+    moments: tuple[tuple[str, str], ...]
 
 
 class Opener:
@@ -47,8 +83,8 @@ class Opener:
         if gate is None:
             return "unknown_brand"
         try:
-            record = _record(one)
-        except (ValueError, OverflowError):  # somebody wrote to the row; verify names it, and the others go on
+            record = _agreed(one)
+        except (LookupError, OverflowError):  # somebody wrote to the row; verify names it, and the others go on
             return "record_unreadable"
         finding = gate.may_send(record, destination=self._destination, purpose=one.purpose, withdrawn=withdrawn, now=now)
         if finding is not None:
@@ -59,61 +95,50 @@ class Opener:
         """Names of the fields this delivery's destination is told, if the lead has them."""
         return self._gates[one.brand].fields_to_disclose(self._destination, one.purpose)
 
-    def open(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> Disclosure | str:
+    def open(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> Opened | str:
         """The disclosure, or the reason why there is none."""
         reason = self.refuses(one, withdrawn, now)
         if reason is not None or one.sealed is None or one.key_version is None:
             return reason or "erased"
-        personal, plain = self._fields(one.brand, one.purpose)
+        wanted = self._fields(one.brand, one.purpose)
         try:
             key = self._vault.unwrap_person_key(one.person_id, one.wrapped_key, one.key_version)
-            fields = self._vault.open_lead(key, one.lead_id, one.sealed, personal).reveal()
+            fields = self._vault.open_lead(key, one.lead_id, one.sealed, wanted.sealed).reveal()
         except VaultError as error:
             return f"seal_{error.code}"
-        fields.update(_plain(one, plain))
-        return Disclosure(delivery_id=one.delivery_id, key=one.key, purpose=one.purpose, fields=Personal(fields))
+        fields.update([(name, getattr(one, attribute)) for name, attribute in wanted.plain])
+        fields.update([(name, _rfc3339(getattr(one, attribute))) for name, attribute in wanted.moments])
+        disclosure = Disclosure(delivery_id=one.delivery_id, key=one.key, purpose=one.purpose, fields=Personal(fields))
+        return Opened(one, disclosure, key, sorted(fields))
 
-    def _disclosed(self, brand: str, purpose: str) -> tuple[frozenset[str], frozenset[str]]:
-        names = frozenset(self._gates[brand].fields_to_disclose(self._destination, purpose))
-        return names.difference(PLAIN_FIELDS), names.intersection(PLAIN_FIELDS)
+    def _disclosed(self, brand: str, purpose: str) -> _Fields:
+        names = self._gates[brand].fields_to_disclose(self._destination, purpose)
+        return _Fields(
+            frozenset(names).difference(PLAIN_FIELDS),
+            tuple((name, _PLAIN[name]) for name in names if name in _PLAIN and name not in _MOMENTS),
+            tuple((name, _MOMENTS[name]) for name in names if name in _MOMENTS),
+        )
 
 
-def _record(one: Claimed) -> ConsentRecord:
-    return ConsentRecord(
-        consent_id=one.consent_id,
-        person_id=one.person_id,
-        brand=one.brand,
-        purposes=tuple(one.purposes.split()),
-        notice_id=one.notice_id,
-        notice_version=one.notice_version,
-        notice_language=Language(one.notice_language),
-        text_sha256=one.text_sha256,
-        indication=Indication(one.indication),
-        evidence=tuple(one.evidence.split()),
-        given_at=from_micros(one.given_at),
-        recorded_at=from_micros(one.recorded_at),
+def _agreed(one: Claimed) -> _Agreed:
+    """Raises LookupError for a word outside its vocabulary, OverflowError for no moment."""
+    if one.indication not in _INDICATIONS:
+        raise LookupError
+    return _Agreed(
+        one.brand,
+        _words(one.purposes),
+        one.notice_id,
+        one.notice_version,
+        _LANGUAGES[one.notice_language],
+        one.text_sha256,
+        from_micros(one.given_at),
     )
 
 
-def _plain(one: Claimed, names: frozenset[str]) -> list[tuple[str, str]]:
-    safe = {
-        "lead_ref": one.key,
-        "brand": one.brand,
-        "channel": one.channel,
-        "language": one.language,
-        "topic": one.topic,
-        "country": one.country,
-        "purpose": one.purpose,
-        "consent_id": one.consent_id,
-        "notice_id": one.notice_id,
-        "notice_version": one.notice_version,
-    }
-    if "consent_given_at" in names:
-        safe["consent_given_at"] = _rfc3339(one.given_at)
-    if "received_at" in names:
-        safe["received_at"] = _rfc3339(one.received_at)
-    return [(name, value) for name, value in safe.items() if name in names]
+@lru_cache(maxsize=256)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def _rfc3339(micros: int) -> str:
-    return from_micros(micros).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{from_micros(micros).isoformat(timespec='seconds')[:19]}Z"

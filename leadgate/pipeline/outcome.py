@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from consent.audit.facts import code_word
+from consent.vault import Vault
 from leadgate.pipeline.counts import DispatchCount
+from leadgate.pipeline.opening import Opened
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage.clock import to_micros
 from leadgate.storage.outbox import Claimed
@@ -33,15 +36,26 @@ _EVENT = {
 }
 
 
+class _Note(NamedTuple):
+    """A leaf that is written if the delivery turns out to be still ours."""
+
+    delivery_id: str
+    lead_id: str
+    person_id: str
+    event: Event
+    facts: dict[str, LeafValue]
+
+
 class Outcomes:
     """Collects (delivery_id, state, reason, vendor_ref, sent_sha256, not_before, decided_at, attempt) rows and their leaves."""
 
-    def __init__(self, *, destination: str, rules: DeliveryRules, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, destination: str, vault: Vault, rules: DeliveryRules, now: Callable[[], datetime]) -> None:
         self._destination = destination
+        self._vault = vault
         self._rules = rules
         self._now = now
+        self._notes: list[_Note] = []
         self.rows: list[tuple[str, str, str | None, str | None, str | None, int | None, int | None, int]] = []
-        self.notes: list[tuple[str, Callable[[Recorder], None]]] = []
 
     def refuse(self, one: Claimed, reason: str) -> None:
         """The gate's second look, or the vault, said no: suppressed; what cannot be opened or read needs a person: dead."""
@@ -64,14 +78,17 @@ class Outcomes:
         for one in claimed:
             self._add(one, Outcome.UNCERTAIN, reason=code, later=self._rules.settle)
 
-    def read(self, one: Claimed, receipt: DeliveryReceipt, *, fields: Mapping[str, str]) -> None:
-        """What the vendor's answer says about this one record."""
-        if receipt.outcome is Outcome.DEFERRED:
-            self._defer(one, code=receipt.code or "deferred", retry_after=receipt.retry_after, counts=True)
-        elif receipt.outcome is Outcome.UNCERTAIN:
-            self._add(one, Outcome.UNCERTAIN, reason=receipt.code, later=self._rules.settle)
-        else:
-            self._add(one, receipt.outcome, reason=receipt.code, receipt=receipt, fields=sorted(fields))
+    def read(self, batch: Sequence[Opened], receipts: Sequence[DeliveryReceipt]) -> None:
+        """What the vendor's answer says about each record of a batch."""
+        decided = to_micros(self._now())
+        for opened, receipt in zip(batch, receipts, strict=True):
+            one, outcome = opened.claimed, receipt.outcome
+            if outcome is Outcome.DEFERRED:
+                self._defer(one, code=receipt.code or "deferred", retry_after=receipt.retry_after, counts=True)
+            elif outcome is Outcome.UNCERTAIN:
+                self._add(one, Outcome.UNCERTAIN, reason=receipt.code, later=self._rules.settle)
+            else:
+                self._decide(opened, receipt, decided)
 
     def count(self, mine: set[str]) -> DispatchCount:
         """Outcomes that were written; the rest is late."""
@@ -80,6 +97,14 @@ class Outcomes:
             late=len(self.rows) - len(mine),
             **{str(state): states[str(state)] for state in Outcome if state is not Outcome.CLAIMED},
         )
+
+    def leaves(self, mine: set[str], *, at: datetime) -> list[tuple[str | None, bytes]]:
+        """The leaves of deliveries that are still ours."""
+        recorder = Recorder(at=at)
+        for delivery_id, lead_id, person_id, event, facts in self._notes:
+            if delivery_id in mine:
+                recorder.note(event, delivery_id=delivery_id, lead_id=lead_id, person_id=person_id, facts=facts)
+        return recorder.leaves
 
     def _defer(self, one: Claimed, *, code: str, retry_after: float | None, counts: bool) -> None:
         attempt = one.attempt if counts else one.attempt - 1
@@ -91,50 +116,36 @@ class Outcomes:
         later = max(jittered, timedelta(seconds=retry_after)) if retry_after else jittered
         self._add(one, Outcome.DEFERRED, reason=code, later=later, attempt=attempt)
 
+    def _decide(self, opened: Opened, receipt: DeliveryReceipt, decided: int) -> None:
+        """The vendor took the record, or refused it."""
+        one, state, sent, vendor_ref = opened.claimed, receipt.outcome, receipt.sent_sha256, receipt.vendor_ref
+        reason = receipt.code[:_REASON_LENGTH] if receipt.code else None
+        facts = self._facts(one, reason)
+        if sent:
+            sent = facts["sent_sha256"] = self._vault.bind_digest(opened.key, sent)
+        if vendor_ref:
+            vendor_ref = vendor_ref[:_REF_LENGTH]
+            facts["vendor_ref_sha256"] = hashlib.sha256(vendor_ref.encode()).hexdigest()
+        if state is Outcome.ACCEPTED:
+            facts["fields"] = list(opened.names)
+            facts["consent_id"] = one.consent_id
+        self.rows.append((one.delivery_id, state.value, reason, vendor_ref or None, sent, None, decided, one.attempt))
+        self._notes.append(_Note(one.delivery_id, one.lead_id, one.person_id, _EVENT[state], facts))
+
     def _add(
-        self,
-        one: Claimed,
-        state: Outcome,
-        *,
-        reason: str | None,
-        later: timedelta | None = None,
-        attempt: int | None = None,
-        receipt: DeliveryReceipt | None = None,
-        fields: Sequence[str] = (),
+        self, one: Claimed, state: Outcome, *, reason: str | None, later: timedelta | None = None, attempt: int | None = None
     ) -> None:
+        """An outcome that no vendor's word about this record stands behind."""
         now = self._now()
         due = to_micros(now + later) if later is not None else None
         decided = to_micros(now) if later is None else None
-        vendor_ref = receipt.vendor_ref[:_REF_LENGTH] if receipt and receipt.vendor_ref else None
         reason = reason[:_REASON_LENGTH] if reason else None
-        sent = receipt.sent_sha256 if receipt else None
-        self.rows.append(
-            (
-                one.delivery_id,
-                state.value,
-                reason,
-                vendor_ref,
-                sent,
-                due,
-                decided,
-                one.attempt if attempt is None else attempt,
-            )
-        )
+        tries = one.attempt if attempt is None else attempt
+        self.rows.append((one.delivery_id, state.value, reason, None, None, due, decided, tries))
+        self._notes.append(_Note(one.delivery_id, one.lead_id, one.person_id, _EVENT[state], self._facts(one, reason)))
+
+    def _facts(self, one: Claimed, reason: str | None) -> dict[str, LeafValue]:
         facts: dict[str, LeafValue] = {"destination": self._destination, "purpose": one.purpose, "attempt": one.attempt}
         if reason:
             facts["code"] = code_word(reason) or "none"
-        if sent:
-            facts["sent_sha256"] = sent
-        if vendor_ref:
-            facts["vendor_ref_sha256"] = hashlib.sha256(vendor_ref.encode()).hexdigest()
-        if state is Outcome.ACCEPTED:
-            facts["fields"] = list(fields)
-            facts["consent_id"] = one.consent_id
-        self.notes.append(
-            (
-                one.delivery_id,
-                lambda recorder: recorder.note(
-                    _EVENT[state], delivery_id=one.delivery_id, lead_id=one.lead_id, person_id=one.person_id, facts=facts
-                ),
-            )
-        )
+        return facts

@@ -20,7 +20,6 @@ REVEALS = {
     # the shell: the vault's doors
     "leadgate/pipeline/admit.py": "validates a document, then looks the person up and seals",
     "leadgate/pipeline/opening.py": "adds the columns kept outside the envelope to what the vault opened; wraps both again",
-    "leadgate/pipeline/dispatch.py": "digests what was disclosed, so that the log can prove it",
     "leadgate/pipeline/withdraw.py": "turns the identifiers of a withdrawal into blind indexes",
     "leadgate/wiring/credentials.py": "splits a connection's secret into the words of a rotation",
     # what goes out: the last instruction before the wire

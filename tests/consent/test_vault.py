@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import os
 import pickle
@@ -161,6 +162,23 @@ def test_after_the_wrapped_key_is_deleted_nothing_opens() -> None:
             assert form not in stored
     canonical = json.dumps(FIELDS, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     assert sealed.commitment != sha256(b"leadgate/v1/lead-commitment\x00" + canonical).hexdigest()
+
+
+def test_a_digest_of_what_was_sent_is_bound_to_the_person() -> None:
+    sent = sha256(f"{CANARY} +79000000042".encode()).hexdigest()
+    key = VAULT.new_person_key(PERSON)
+    bound = VAULT.bind_digest(key, sent)
+    assert VAULT.bind_digest(VAULT.unwrap_person_key(PERSON, key.wrapped, key.key_version), sent) == bound, (
+        "it can be shown again"
+    )
+    assert VAULT.bind_digest(key, sha256(b"another record").hexdigest()) != bound
+    assert VAULT.bind_digest(VAULT.new_person_key(PERSON), sent) != bound, (
+        "without the key a right guess looks like a wrong one"
+    )
+    assert len(bound) == len(bytes.fromhex(bound)) * 2 == 64
+    # NIST SP 800-108r1, 4.1, one block: counter, label, separator, length.
+    context = b"\x00\x00\x00\x01leadgate/v1/sent-record\x00" + (256).to_bytes(4, "big")
+    assert hmac.digest(hmac.digest(key.dek, context, "sha256"), sent.encode(), "sha256").hex() == bound
 
 
 def test_a_submission_opens_until_its_key_is_deleted() -> None:
