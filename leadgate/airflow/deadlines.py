@@ -13,27 +13,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAlert
 
 from leadgate.airflow.alerts import alert
 from schemas.errors import LeadgateError
 
+_ENDED = frozenset({"success", "failed"})
+
+
+class RunCreated(BaseDeadlineReference):
+    """The moment a run is made; Airflow asks for it then. The plugin registers it.
+
+    Airflow's own DAGRUN_QUEUED_AT is the same moment, but with it 3.3 answers 500 whenever somebody presses **Clear**
+    (apache/airflow#70368), and Clear is what our pages tell people to press.
+    """
+
+    def _evaluate_with(self, **_: Any) -> datetime:
+        return datetime.now(UTC)
+
 
 async def run_is_late(dag: str, minutes: int, context: dict[str, Any] | None = None) -> None:
-    """Runs in the triggerer when a run missed its deadline."""
+    """Runs in the triggerer when a run missed its deadline. Airflow keeps that of a run that failed in time: it is not late."""
     run = (context or {}).get("dag_run") or {}
+    if run.get("state") in _ENDED:
+        return
     run_id = str(run.get("dag_run_id") or run.get("run_id") or "")
     await asyncio.to_thread(alert, "run_is_late", dag=dag, run=run_id, minutes=minutes, state=str(run.get("state") or ""))
 
 
 def late_after(dag: str, minutes: int) -> DeadlineAlert:
-    """An alert when a run of ``dag`` has not ended ``minutes`` after it was queued."""
+    """An alert when a run of ``dag`` has not ended ``minutes`` after it was made."""
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=RunCreated(),
         interval=timedelta(minutes=minutes),
         callback=AsyncCallback(run_is_late, kwargs={"dag": dag, "minutes": minutes}),
         name=f"{dag} is late",

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from airflow.plugins_manager import AirflowPlugin
 
+from leadgate.airflow.deadlines import RunCreated
+
 logger = logging.getLogger(__name__)
 
 #: Commands whose process forks the runners of tasks.
@@ -74,3 +76,4 @@ class LeadgatePlugin(AirflowPlugin):
     """Registered by the entry point ``airflow.plugins``."""
 
     name = "leadgate"
+    deadline_references = [RunCreated]  # noqa: RUF012 - AirflowPlugin declares it so
