@@ -19,6 +19,7 @@ from consent.vault import Vault
 from integrations.contract.source import Source
 from leadgate.pipeline import withdraw
 from leadgate.pipeline.admission import Admission
+from leadgate.pipeline.heap import quiet_heap
 from leadgate.pipeline.recognition import Candidate, Recognition
 from leadgate.storage import inbox, leads, people
 from leadgate.storage.clock import from_micros, to_micros
@@ -84,6 +85,7 @@ class Admitter:
         self._clock = clock
         self._pseudonym = {name: pseudonyms.for_destination(name, key_length=length) for name, length in key_lengths.items()}
 
+    @quiet_heap()
     def run(self, *, seconds: float, batch: int = BATCH, progress: Callable[[AdmitCount], None] | None = None) -> AdmitCount:
         """Decide until the inbox is empty or ``seconds`` have passed."""
         deadline = time.monotonic() + seconds

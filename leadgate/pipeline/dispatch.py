@@ -24,6 +24,7 @@ from consent.vault import Vault
 from integrations.contract.destination import Destination
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.pipeline.doubt import Doubts
+from leadgate.pipeline.heap import quiet_heap
 from leadgate.pipeline.opening import Opened, Opener
 from leadgate.pipeline.outcome import Outcomes
 from leadgate.storage import log, outbox, throttle
@@ -79,6 +80,7 @@ class Dispatcher:
         if rules.lease <= self._call_budget:
             raise TerminalError("lease_too_short", "the lease must outlast the destination's timeouts", field=self.destination)
 
+    @quiet_heap()
     def run(
         self, *, seconds: float, progress: Callable[[DispatchCount], None] | None = None, insist: bool = False
     ) -> DispatchCount:
