@@ -32,11 +32,11 @@ class _StepAsideError(Exception):
 class _Compiled:
     """The fields of one schema as a flat plan. Raises ValidationError or _StepAsideError for whatever is not plainly valid."""
 
-    __slots__ = ("_known", "_make", "_plan")
+    __slots__ = ("_absent", "_make", "_reads", "_required")
 
     def __init__(self, schema: Schema, make: Callable[[dict[str, Any]], Any]) -> None:
         self._make = make
-        self._plan: list[tuple[str, Read, bool]] = []
+        self._reads: dict[object, Read] = {}
         for name, field in schema.fields.items():
             read: Read
             if isinstance(field, Checked):
@@ -47,20 +47,24 @@ class _Compiled:
                 raise TypeError(f"{name}: only Checked fields and the consent can be compiled")
             if (field.data_key or name) != name or field.attribute is not None or field.validators:
                 raise TypeError(f"{name}: a compiled field has one name and one rule")
-            self._plan.append((name, read, field.required))
-        self._known = frozenset(schema.fields)
+            self._reads[name] = read
+        self._absent = dict.fromkeys(schema.fields)
+        self._required = [name for name, field in schema.fields.items() if field.required]
 
     def __call__(self, document: object) -> Any:
-        if type(document) is not dict or not self._known.issuperset(document):
+        if type(document) is not dict:
             raise _StepAsideError
-        values: dict[str, Any] = {}
-        for name, read, required in self._plan:
-            value = document.get(name)
-            if value is not None:
-                value = read(value)
-            if value is None and required:
+        values: dict[str, Any] = self._absent.copy()
+        reads = self._reads
+        for name, value in document.items():
+            read = reads.get(name)
+            if read is None:
                 raise _StepAsideError
-            values[name] = value
+            if value is not None:
+                values[name] = read(value)
+        for name in self._required:
+            if values[name] is None:
+                raise _StepAsideError
         return self._make(values)
 
 
