@@ -6,6 +6,7 @@ and identifiers: a name, a phone number or a sentence cannot pass by accident.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -71,6 +72,7 @@ def house() -> Iterator[Any]:
     from leadgate.airflow.connections import airflow_credentials  # noqa: PLC0415 - parsing a DAG must not cost what a task costs
     from leadgate.wiring import open_house  # noqa: PLC0415 - as above
 
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # two lines in every log that help nobody
     with open_house(credentials=airflow_credentials) as opened:
         yield opened
 
