@@ -66,8 +66,13 @@ def stands() -> Sandbox:
 
 
 def settings_for(*, state: Path, ledger_url: str, config: Path = CONFIG) -> Settings:
-    """The settings with their state in ``state``."""
-    return load(config, {"LEADGATE_STATE": str(state), "LEADGATE_DATABASE_URL": ledger_url})
+    """The settings with their state, and their inbox folders, in ``state``."""
+    settings = load(config, {"LEADGATE_STATE": str(state), "LEADGATE_DATABASE_URL": ledger_url})
+    sources = {
+        name: replace(entry, inbox=str(state / "inbox" / name)) if entry.inbox else entry
+        for name, entry in settings.sources.items()
+    }
+    return replace(settings, sources=sources)
 
 
 class TestHouse:
