@@ -66,8 +66,10 @@ def stands() -> Sandbox:
 
 
 def settings_for(*, state: Path, ledger_url: str, config: Path = CONFIG) -> Settings:
-    """The settings with their state, and their inbox folders, in ``state``."""
+    """The settings with their state in ``state``; of the configuration in the checkout, the inbox folders too."""
     settings = load(config, {"LEADGATE_STATE": str(state), "LEADGATE_DATABASE_URL": ledger_url})
+    if config != CONFIG:
+        return settings
     sources = {
         name: replace(entry, inbox=str(state / "inbox" / name)) if entry.inbox else entry
         for name, entry in settings.sources.items()
