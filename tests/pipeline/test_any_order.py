@@ -26,6 +26,7 @@ from leadgate.storage.tables import metadata
 from schemas.errors import TerminalError
 from schemas.vocabulary import FINAL_OUTCOMES, Channel, Outcome
 from tests.houses.house import Clock, TestHouse, settings_for
+from tests.houses.interrupted import interrupted
 
 DESTINATIONS = ("lada_crm", "lada_calls")
 FAULTS = (
@@ -117,6 +118,15 @@ class World(RuleBasedStateMachine):
         lease = to_micros(now + self.house.settings.delivery.lease)
         with self.house.transaction() as tx:
             outbox.claim(tx, destination=name, worker="dead", limit=limit, now=to_micros(now), lease_until=lease)
+
+    @rule(name=st.sampled_from(DESTINATIONS))
+    def a_worker_sends_and_dies(self, name: str) -> None:
+        def die() -> None:
+            raise KeyboardInterrupt  # the vendor has answered, and nothing of ours runs after it
+
+        connector = interrupted(self.house, name, die)
+        with suppress(KeyboardInterrupt, TerminalError):
+            self.house.dispatcher(name, connector=connector, worker="dead").run(seconds=9)
 
     @rule(name=st.sampled_from(DESTINATIONS), fault=st.sampled_from(FAULTS), worker=st.sampled_from("ab"))
     def the_vendor_fails(self, name: str, fault: Fault, worker: str) -> None:
