@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
@@ -341,7 +342,7 @@ def test_attempts_are_counted_and_the_dead_are_replayed_by_a_person(full: TestHo
     assert full.states(name) == {"dead": 8}
     full.server(name).up()
     assert full.dispatcher(name).run(seconds=20).accepted == 0, "the dead stay dead until somebody looks"
-    ask = {"destination": name, "delivery_ids": None, "include_doubtful": False, "actor": "engineer-1"}
+    ask: dict[str, Any] = {"destination": name, "delivery_ids": None, "include_doubtful": False, "actor": "engineer-1"}
     letters, held, moved = full.house.replay(apply=False, **ask)
     assert (len(letters), len(held), moved) == (8, 0, 0)
     assert full.states(name) == {"dead": 8}

@@ -11,6 +11,7 @@ import pytest
 
 from integrations.testing.invented_leads import Invented
 from integrations.testing.knobs import FaultKind, Garbage
+from leadgate.pipeline.counts import DispatchCount
 from leadgate.storage import outbox
 from leadgate.storage.clock import to_micros
 from schemas.contact import phone_or_none
@@ -105,7 +106,7 @@ def test_a_slow_worker_whose_doubts_another_one_ended_changes_nothing(house: Tes
 def test_two_workers_at_once_share_the_queue(house: TestHouse) -> None:
     house.admit(*house.invented.many(30, brand="lada"))
     other = house.another()
-    counts = []
+    counts: list[DispatchCount] = []
 
     def beside() -> None:
         if not counts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -131,7 +132,7 @@ def test_a_lease_that_ran_out_becomes_a_doubt_and_the_first_to_look_ends_it(ledg
             one
         ]
         assert _claim(tx, "b", now=_LEASE + 9) == set(), "a doubt is not sent again"
-        look = {"destination": "crm", "limit": 9, "look_again": _LEASE + 100}
+        look: dict[str, Any] = {"destination": "crm", "limit": 9, "look_again": _LEASE + 100}
         assert outbox.claim_doubtful(tx, worker="b", now=_LEASE + 4, **look) == []
         assert [each.delivery_id for each in outbox.claim_doubtful(tx, worker="b", now=_LEASE + 5, **look)] == [one]
         assert outbox.claim_doubtful(tx, worker="c", now=_LEASE + 6, **look) == []
@@ -153,7 +154,7 @@ def test_a_doubt_whose_reader_died_is_due_again(ledger: Ledger) -> None:
     with ledger.transaction() as tx:
         _claim(tx, "dead")
         outbox.expire_leases(tx, destination="crm", now=_LEASE, look_at=_LEASE)
-        look = {"destination": "crm", "limit": 9}
+        look: dict[str, Any] = {"destination": "crm", "limit": 9}
         outbox.claim_doubtful(tx, worker="b", now=_LEASE, look_again=_LEASE + 100, **look)
         again = outbox.claim_doubtful(tx, worker="c", now=_LEASE + 100, look_again=_LEASE + 200, **look)
         assert [each.delivery_id for each in again] == [one]
@@ -173,7 +174,7 @@ def test_work_is_seen_where_it_is_due(ledger: Ledger) -> None:
 
 
 def test_turns_are_given_out_at_the_rate_and_an_untaken_one_is_not_spent(ledger: Ledger) -> None:
-    rate = {"destination": "crm", "interval": 100, "latest": 10**12}
+    rate: dict[str, Any] = {"destination": "crm", "interval": 100, "latest": 10**12}
     with ledger.transaction() as tx:
         assert [throttle.reserve(tx, now=1_000, burst=1, **rate) for _ in range(3)] == [1_000, 1_100, 1_200]
         late = {**rate, "latest": 1_250}
