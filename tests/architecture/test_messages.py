@@ -30,6 +30,7 @@ PLAIN_LOGGERS = {
     "integrations/testing/server.py": "may not import leadgate; logs method and status only",
     "leadgate/airflow/alerts.py": "Airflow's own log; ids and codes in one line of JSON",
     "leadgate/airflow/plugin.py": "loaded before anything of ours; a module's name and an exception's type",
+    "leadgate/airflow/tasks.py": "silences a library",
     "leadgate/airflow/triggers.py": "the triggerer's own log; an exception's type",
     "leadgate/intake/app.py": "one line a request: source, status, code, time; leadgate.logging checks it again",
     "integrations/testing/conformance/stage.py": "listens to everything that is logged, to find values in it",
