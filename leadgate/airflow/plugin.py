@@ -16,6 +16,7 @@ from pathlib import Path
 from airflow.plugins_manager import AirflowPlugin
 
 from leadgate.airflow.deadlines import RunCreated
+from leadgate.airflow.port_zero import PortZeroIsNone
 
 logger = logging.getLogger(__name__)
 
@@ -77,3 +78,4 @@ class LeadgatePlugin(AirflowPlugin):
 
     name = "leadgate"
     deadline_references = [RunCreated]  # noqa: RUF012 - AirflowPlugin declares it so
+    fastapi_root_middlewares = [{"name": "port zero is none", "middleware": PortZeroIsNone}]  # noqa: RUF012 - as above

@@ -56,6 +56,14 @@ def test_a_connection_can_be_tested(running: Any, kind: str, vendor: str) -> Non
     assert unreachable["status"] is False
 
 
+def test_a_saved_connection_can_be_tested_as_the_page_does_it(running: Any) -> None:
+    """The page sends the password masked and, where there is no port, 0 (apache/airflow#73298)."""
+    saved = {"connection_id": "typed_in", "conn_type": "leadgate-json-crm", "host": running.crm.url}
+    running.airflow.post("connections", {**saved, "password": running.crm.simulator.secret})
+    blank = {"description": "", "extra": "{}", "login": "", "schema": ""}
+    assert running.airflow.post("connections/test", {**saved, **blank, "password": "***", "port": 0})["status"] is True
+
+
 def test_a_viewer_looks_and_does_not_touch(running: Any) -> None:
     assert running.airflow.get("dags", user="auditor")["total_entries"] >= len(DAGS)
     with pytest.raises(ConfigurationError):
