@@ -45,7 +45,7 @@ def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> set[str]:
 
 def take(tx: Transaction, limit: int) -> list[Waiting]:
     """The oldest undecided submissions that no other worker holds; they stay ours until the transaction ends."""
-    rows = tx.rows(
+    rows = tx.wide_rows(
         "select submission_id, source, event_id, media_type, received_at, wrapped_key, key_version, sealed from submission"
         " where state = 'received' order by submission_id limit :limit" + (" for update skip locked" if tx.postgres else ""),
         limit=limit,

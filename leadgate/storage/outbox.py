@@ -104,7 +104,8 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
         now=now,
         limit=limit,
     )
-    leads = {row[0]: row[1:] for row in tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken])}
+    found = tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken], wide=True)
+    leads = {row[0]: row[1:] for row in found}
     return [Claimed(*row, *leads[row[1]]) for row in taken if row[1] in leads]
 
 
