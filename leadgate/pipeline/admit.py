@@ -7,8 +7,10 @@ answer (ConfigurationError) stops everything loudly, and nothing is decided.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -60,6 +62,22 @@ class AdmitCount:
         return asdict(self)
 
 
+class _Tally:
+    """What the threads of one run have done so far."""
+
+    def __init__(self, progress: Callable[[AdmitCount], None] | None) -> None:
+        self.total = AdmitCount()
+        self.ended = False  # one of them failed, or was told to stop
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def add(self, count: AdmitCount) -> None:
+        with self._lock:
+            self.total += count
+            if self._progress:
+                self._progress(self.total)
+
+
 class Admitter:
     """Decides submissions. One instance a process; batches are independent."""
 
@@ -82,21 +100,39 @@ class Admitter:
         self._policies = policies
         self._gates = {brand: Gate(policy) for brand, policy in policies.items()}
         self._reader = LeadReader(policies)
+        self._understanding = threading.Lock()  # sources and the reader are used by one thread at a time
         self._clock = clock
         self._pseudonym = {name: pseudonyms.for_destination(name, key_length=length) for name, length in key_lengths.items()}
 
     @quiet_heap()
     def run(self, *, seconds: float, batch: int = BATCH, progress: Callable[[AdmitCount], None] | None = None) -> AdmitCount:
-        """Decide until the inbox is empty or ``seconds`` have passed."""
+        """Decide until the inbox is empty or ``seconds`` have passed.
+
+        On Postgres a full inbox is worked off by two threads, as two of these processes would: while the database writes what
+        one has decided, the other understands the next batch.
+        """
         deadline = time.monotonic() + seconds
-        total = AdmitCount()
-        while True:
-            count = self._ledger.retrying(lambda tx: self._batch(tx, batch))
-            total += count
-            if progress:
-                progress(total)
-            if count.taken < batch or time.monotonic() >= deadline:
-                return total
+        tally = _Tally(progress)
+
+        def work() -> None:
+            try:
+                while not tally.ended:
+                    count = self._ledger.retrying(lambda tx: self._batch(tx, batch))
+                    tally.add(count)
+                    if count.taken < batch or time.monotonic() >= deadline:
+                        return
+                    if self._ledger.postgres and not others:
+                        others.append(pool.submit(work))
+            except BaseException:
+                tally.ended = True
+                raise
+
+        others: list[Future[None]] = []
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="admit") as pool:
+            work()
+        for other in others:
+            other.result()
+        return tally.total
 
     def _batch(self, tx: Transaction, limit: int) -> AdmitCount:
         waiting = inbox.take(tx, limit)
@@ -106,8 +142,9 @@ class Admitter:
         step = Admission(at=now, vault=self._vault, pseudonyms=self._pseudonym)
         candidates: list[Candidate] = []
         withdrawals: list[tuple[Waiting, Withdrawal]] = []
-        for one in waiting:
-            self._understand(one, step, candidates, withdrawals)
+        with self._understanding:
+            for one in waiting:
+                self._understand(one, step, candidates, withdrawals)
         people.lock(tx)
         for one, withdrawal in withdrawals:
             self._withdraw(tx, step, one, withdrawal, now)

@@ -1,0 +1,62 @@
+"""A full inbox in many batches, by two threads on Postgres: each submission is decided once, whatever happens to one."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+import pytest
+
+from consent.pseudonyms import Pseudonyms
+from leadgate.pipeline.admit import AdmitCount, Admitter
+from schemas.vocabulary import Channel
+from tests.houses.house import TestHouse
+
+
+class _BrokenError(Exception):
+    """Something nobody foresaw."""
+
+
+def _admitter(house: TestHouse, clock: object) -> Admitter:
+    return Admitter(
+        ledger=house.ledger,
+        vault=house.house.vault,
+        index=house.house.index,
+        pseudonyms=Pseudonyms(house.house.keys, house.settings.tenant),
+        sources=house.house.sources,
+        policies=house.house.policies,
+        key_lengths=dict.fromkeys(house.settings.destinations, 26),
+        clock=clock,  # type: ignore[arg-type] # a callable that breaks, in one test
+    )
+
+
+def test_a_full_inbox_is_decided_once_and_adds_up(house: TestHouse) -> None:
+    leads = list(house.invented.many(40, brand="lada"))
+    again = [house.invented.again(lead, channel=Channel.INSTAGRAM) for lead in leads[:10]]
+    house.receive(*leads, *again)
+    seen: list[AdmitCount] = []
+    count = _admitter(house, house.clock).run(seconds=60, batch=7, progress=seen.append)
+    assert (count.taken, count.admitted, count.refused) == (50, 40, 10), "a second request is a duplicate in whichever batch"
+    assert [each.taken for each in seen] == sorted(each.taken for each in seen)
+    assert seen[-1] == count
+    assert house.rows("select count(*), count(distinct lead_id) from delivery") == [(80, 40)]
+    assert house.rows("select count(*) from person") == [(40,)]
+    assert house.verified().ok
+
+
+def test_what_breaks_one_thread_stops_both_and_loses_nothing(house: TestHouse) -> None:
+    house.receive(*house.invented.many(60, brand="lada"))
+    calls, lock = iter(range(100)), threading.Lock()
+
+    def clock() -> datetime:
+        with lock:
+            if next(calls) >= 3:
+                raise _BrokenError
+        return house.clock()
+
+    with pytest.raises(_BrokenError):
+        _admitter(house, clock).run(seconds=60, batch=5)
+    assert house.rows("select state, count(*) from submission group by 1 order by 1") == [("admitted", 15), ("received", 45)]
+    assert _admitter(house, house.clock).run(seconds=60, batch=5).admitted == 45
+    assert house.rows("select count(*), count(distinct lead_id) from delivery") == [(120, 60)]
+    assert house.verified().ok
