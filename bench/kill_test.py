@@ -28,6 +28,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
@@ -324,10 +325,11 @@ def run(databases: list[str], *, runs: int, leads: int, seed: int) -> dict[str, 
     context.set_forkserver_preload(
         ["__main__", "bench.kill_test", "integrations.declarative.soap", "integrations.declarative.rest"]
     )
-    tallies = {}
-    for place, database in enumerate(databases):
+    tallies = {database: Tally() for database in databases}
+
+    def lane(place: int, database: str) -> None:
         share = runs // len(databases) + (place < runs % len(databases))
-        tally = tallies[database] = Tally()
+        tally = tallies[database]
         began = time.monotonic()
         with destinations(context) as (connections, controls), prepared(database, seed, connections) as plan:
             chance = random.Random(f"{seed}:{database}")
@@ -336,6 +338,11 @@ def run(databases: list[str], *, runs: int, leads: int, seed: int) -> dict[str, 
             for number in range(1, share + 1):
                 print(f"{database:8} run {number:>3}/{share}: {over.one(tally)}", flush=True)
         tally.seconds = time.monotonic() - began
+
+    # Leases and pauses are most of a run, so the databases take theirs side by side.
+    with ThreadPoolExecutor(len(databases)) as lanes:
+        for done in [lanes.submit(lane, *each) for each in enumerate(databases)]:
+            done.result()
     return tallies
 
 
