@@ -44,9 +44,16 @@ def everything_logged() -> Iterator[io.StringIO]:
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
+    logging.disable(logging.NOTSET)
+    # Airflow's own logging set-up, in another test of this process, disables every logger that was there before it
+    silenced = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger) and one.disabled]
+    for one in silenced:
+        one.disabled = False
     try:
         yield stream
     finally:
+        for one in silenced:
+            one.disabled = True
         root.removeHandler(handler)
         root.setLevel(level)
 
