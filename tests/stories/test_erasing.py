@@ -48,16 +48,10 @@ def test_after_erasure_the_walk_is_told_and_the_person_is_not(house: TestHouse) 
     assert house.house.verify().erased >= 1
 
     scanner = Scanner(telling([lead]))
-    for words in (
-        ["trace", lead_id, "--json"],
-        ["balance"],
-        ["quarantine"],
-        ["plan"],
-        ["erase", "--actor", "o", "--lead", lead_id],
-    ):
+    for words in (["trace", lead_id, "--json"], ["erase", "--actor", "officer-1", "--lead", lead_id, "--yes"]):
         command = leadgate(house, *words)
+        assert command.returncode == 0, "twice is no error"
         assert scanner.text(" ".join(words), command.stdout + command.stderr) == []
-    assert leadgate(house, "erase", "--actor", "officer-1", "--lead", lead_id, "--yes").returncode == 0, "twice is no error"
     assert house.house.persons(withdrawal=_by_phone(lead.document["phone"])) == []
     assert house.house.persons(withdrawal=_by_phone(other.document["phone"])) != []
 
