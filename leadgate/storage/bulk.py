@@ -8,20 +8,24 @@ envelope. Here a column is looked at once: a column of plain words needs no esca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 _COPY_SPECIAL = "\\\t\n\r"
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _ARRAY_ESCAPES = str.maketrans({'"': r"\"", "\\": r"\\"})
 
+#: Rows of a piece; a lead is about two kilobytes.
+_PIECE = 50
+
 _TEXT, _NUMBERS, _BYTES = {str}, {int}, {bytes}
 
 
-def copy_text(rows: Sequence[Sequence[Any]]) -> bytes:
-    """The rows as COPY ... FROM STDIN takes them."""
-    columns = [_copy_column(column) for column in zip(*rows, strict=True)]
-    return ("\n".join(map("\t".join, zip(*columns, strict=True))) + "\n").encode()
+def copy_text(rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
+    """The rows as COPY ... FROM STDIN takes them, in pieces that stay in the processor's cache."""
+    lines = list(map("\t".join, zip(*map(_copy_column, zip(*rows, strict=True)), strict=True)))
+    for start in range(0, len(lines), _PIECE):
+        yield ("\n".join(lines[start : start + _PIECE]) + "\n").encode()
 
 
 def _copy_column(values: Sequence[Any]) -> Sequence[str]:

@@ -50,7 +50,7 @@ def take(tx: Transaction, limit: int) -> list[Waiting]:
         " where state = 'received' order by submission_id limit :limit" + (" for update skip locked" if tx.postgres else ""),
         limit=limit,
     )
-    return [Waiting(*row) for row in rows]
+    return list(map(Waiting._make, rows))
 
 
 def decide_admitted(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: int) -> None:

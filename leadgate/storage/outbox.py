@@ -106,7 +106,7 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
     )
     found = tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken], wide=True)
     leads = {row[0]: row[1:] for row in found}
-    return [Claimed(*row, *leads[row[1]]) for row in taken if row[1] in leads]
+    return [Claimed._make((*row, *leads[row[1]])) for row in taken if row[1] in leads]
 
 
 def peek(tx: Transaction, *, destination: str, now: int, after: str, limit: int) -> list[Claimed]:
@@ -119,7 +119,7 @@ def peek(tx: Transaction, *, destination: str, now: int, after: str, limit: int)
         after=after,
         limit=limit,
     )
-    return [Claimed(*row) for row in rows]
+    return list(map(Claimed._make, rows))
 
 
 def settle(tx: Transaction, worker: str, rows: Sequence[tuple[Any, ...]]) -> set[str]:

@@ -84,7 +84,8 @@ class Transaction:
         cursor = self.connection.connection.cursor()
         try:
             with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
-                copy.write(copy_text(rows))
+                for piece in copy_text(rows):
+                    copy.write(piece)
         except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; translated sorts it
             raise translated(error) from None
         finally:

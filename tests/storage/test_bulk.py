@@ -71,10 +71,11 @@ def test_an_update_with_a_guard_says_whom_it_updated(ledger: Ledger) -> None:
 
 
 def test_words_of_a_vocabulary_are_text_and_a_fraction_is_refused() -> None:
-    assert copy_text([(Outcome.ACCEPTED, None, 1)]) == b"accepted\t\\N\t1\n"
+    assert list(copy_text([(Outcome.ACCEPTED, None, 1)])) == [b"accepted\t\\N\t1\n"]
+    assert b"".join(copy_text([("x", number) for number in range(120)])).splitlines()[119] == b"x\t119"
     assert array([Outcome.ACCEPTED, None]) == '{"accepted",NULL}'
     with pytest.raises(TypeError, match="not float"):
-        copy_text([(1.5,)])
+        list(copy_text([(1.5,)]))
     with pytest.raises(TypeError, match="not bool"):
         array([True, None])
 
