@@ -75,6 +75,10 @@ bench: $(READY) $(BENCH_READY) ## Deliver 85,000 leads side by side with drt and
 bench-latency: $(READY) ## Time 50 single leads from webhook to acceptance, through Airflow.
 	$(BIN)/python bench/latency.py $(ARGS)
 
+.PHONY: bench-log
+bench-log: $(READY) $(BENCH_READY) ## Time the log: appends, proofs, verification, re-audit and tokens, beside pymerkle.
+	$(BIN)/python bench/log.py --peers "$(CURDIR)/$(BENCH_VENV)/bin/python" $(ARGS)
+
 .PHONY: kill-test
 kill-test: $(READY) ## Kill the worker 50 times at random moments; count what was lost or doubled.
 	$(BIN)/python bench/kill_test.py $(ARGS)

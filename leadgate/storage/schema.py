@@ -9,6 +9,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from leadgate.storage import (  # noqa: F401 - each adds its tables to the metadata that migrations are compared with
+    case_tables,
+    consent_tables,
+    destruction_tables,
+    recipient_tables,
+    rotation_tables,
+    witness_tables,
+)
 from leadgate.storage.engine import Ledger, Transaction
 from schemas.errors import ConfigurationError
 

@@ -1,0 +1,1 @@
+"""Clocks and subject requests: the shape of their rows (see ``tables``)."""

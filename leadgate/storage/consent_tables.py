@@ -1,0 +1,1 @@
+"""Notices and consent events: the shape of their rows (see ``tables``)."""

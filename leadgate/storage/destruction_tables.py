@@ -1,0 +1,1 @@
+"""Destruction, holds and the shred list: the shape of their rows (see ``tables``)."""

@@ -1,0 +1,1 @@
+"""Recipients who must be told: the shape of their rows (see ``tables``)."""

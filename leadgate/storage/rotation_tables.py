@@ -1,0 +1,1 @@
+"""Rotations of keys: the shape of their rows (see ``tables``)."""

@@ -1,0 +1,1 @@
+"""The published log and its witnesses: the shape of their rows (see ``tables``)."""
