@@ -129,6 +129,12 @@ class Event(StrEnum):
     DELIVERY_SUPPRESSED = "delivery.suppressed"
     DELIVERY_REPLAYED = "delivery.replayed"
     CONSENT_WITHDRAWN = "consent.withdrawn"
+    CONSENT_RECORDED = "consent.recorded"  # requested, deferred, refused, renewed: the fact ``state`` says which
+    CONSENT_EXPIRED = "consent.expired"
+    CONSENT_TERMINATED = "consent.terminated"
+    CONSENT_INVALIDATED = "consent.invalidated"
+    NOTICE_PUBLISHED = "notice.published"
+    NOTICE_RETIRED = "notice.retired"
     SUBJECT_ERASED = "subject.erased"
     KEYS_REWRAPPED = "keys.rewrapped"
     RETENTION_APPLIED = "retention.applied"

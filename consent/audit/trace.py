@@ -63,6 +63,12 @@ _RECIPIENTS: Final = _Part(
     "recipients", "; these hold it and must be told: {recipients}", "; данные есть у получателей: {recipients}"
 )
 _STOPPED: Final = _Part("suppressed", "; deliveries stopped: {suppressed}", "; остановлено передач: {suppressed}")
+_STATE: Final = _Part("state", " {state}", ": {state}")
+_CONSENT: Final = _Part("consent_id", ": {consent_id}", ": {consent_id}")
+_NOTICE: Final = _Part(
+    "notice_id", ": {notice_id} {notice_version} ({language})", ": {notice_id} {notice_version} ({language})"
+)
+_TEXT: Final = _Part("text_sha256", "; digest of its text: {text_sha256}", "; отпечаток текста: {text_sha256}")
 _SAME_AS: Final = _Part("duplicate_of", "; same as {duplicate_of}", "; повторяет {duplicate_of}")
 
 _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
@@ -142,11 +148,33 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
     Event.DELIVERY_REPLAYED: (_Part("", "Queued again", "Поставлено в очередь снова"), _AT, _REASON),
     Event.CONSENT_WITHDRAWN: (
         _Part("", "Consent withdrawn", "Согласие отозвано"),
-        _Part("consent_id", ": {consent_id}", ": {consent_id}"),
+        _CONSENT,
         _PURPOSES,
         _Part("channel", "; through {channel}", "; через {channel}"),
         _STOPPED,
         _RECIPIENTS,
+    ),
+    Event.CONSENT_RECORDED: (_Part("", "Consent", "Согласие"), _STATE, _CONSENT, _PURPOSES, _REASON, _POLICY),
+    Event.CONSENT_EXPIRED: (_Part("", "Consent expired", "Срок согласия истёк"), _CONSENT, _PURPOSES, _REASON, _POLICY),
+    Event.CONSENT_TERMINATED: (
+        _Part("", "Consent ended by us", "Согласие прекращено нами"),
+        _CONSENT,
+        _PURPOSES,
+        _REASON,
+        _POLICY,
+    ),
+    Event.CONSENT_INVALIDATED: (
+        _Part("", "Consent found never valid", "Согласие признано недействительным"),
+        _CONSENT,
+        _PURPOSES,
+        _REASON,
+        _POLICY,
+    ),
+    Event.NOTICE_PUBLISHED: (_Part("", "Notice published", "Опубликован текст согласия"), _NOTICE, _PURPOSES, _TEXT),
+    Event.NOTICE_RETIRED: (
+        _Part("", "Notice retired", "Текст согласия выведен из обращения"),
+        _NOTICE,
+        _Part("until", "; from {until}", "; с {until}"),
     ),
     Event.SUBJECT_ERASED: (
         _Part("", "Erased: the key is destroyed, nobody", "Уничтожено: ключ разрушен, личность"),

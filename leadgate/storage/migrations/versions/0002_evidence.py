@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0002"
 down_revision = "0001"
 
@@ -23,6 +26,40 @@ def _lighter_rows() -> None:
 
 def _consents() -> None:
     """Notices, and what became of a consent after it was given."""
+    op.create_table(
+        "consent_event",
+        sa.Column("event_id", sa.String(length=36), nullable=False),
+        sa.Column("consent_id", sa.String(length=36), nullable=True),
+        sa.Column("person_id", sa.String(length=36), nullable=False),
+        sa.Column("purpose", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("event_type", sa.String(length=64), nullable=False),
+        sa.Column("event_time", sa.BigInteger(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("origin", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("policy_version", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("event_id"),
+    )
+    op.create_index("consent_event_person", "consent_event", ["person_id"])
+    op.create_table(
+        "notice",
+        sa.Column("brand", sa.String(length=64), nullable=False),
+        sa.Column("notice_id", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("text_sha256", sa.String(length=64), nullable=False),
+        sa.Column("purposes", sa.Text(), nullable=False),
+        sa.Column("one_purpose", sa.Boolean(), nullable=False),
+        sa.Column("requires_renewal", sa.Boolean(), nullable=False),
+        sa.Column("valid_from", sa.BigInteger(), nullable=False),
+        sa.Column("valid_until", sa.BigInteger(), nullable=True),
+        sa.Column("published_at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("brand", "notice_id", "version", "language"),
+    )
 
 
 def _recipients() -> None:
