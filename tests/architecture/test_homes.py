@@ -43,6 +43,8 @@ HOMES = {
     "rich": ("leadgate/cli", "leadgate/demo", "leadgate/rendering.py"),
     "structlog": ("leadgate/logging.py",),
     "upath": ("leadgate/wiring",),
+    "typst": ("leadgate/documents",),
+    "jinja2": ("leadgate/documents",),
     "httpx": ("leadgate/demo", "leadgate/stack.py"),
     # the scheduler
     "airflow": ("leadgate/airflow", "dags"),
