@@ -103,6 +103,30 @@ class RecipientKind(StrEnum):
     CRM = "crm"
 
 
+class Ask(StrEnum):
+    """What a recipient is asked about a record it holds. Erasing is asked after suppressing: first of all the calls stop."""
+
+    SUPPRESS = "suppress"
+    ERASE = "erase"
+
+
+class TellingState(StrEnum):
+    """How far telling a recipient has come.
+
+    waiting waits for the outcome of a delivery, queued and a suppressed one that is to be erased too for a worker; failed and
+    by_hand for a person; erased, not_held and told are final.
+    """
+
+    WAITING = "waiting"  # nobody knows yet whether the recipient gets the record at all
+    QUEUED = "queued"
+    SUPPRESSED = "suppressed"  # the recipient says it uses the record no more
+    ERASED = "erased"  # the recipient says it destroyed the record
+    NOT_HELD = "not_held"  # the record never arrived there, or the recipient holds none under our key
+    FAILED = "failed"  # the recipient refuses
+    BY_HAND = "by_hand"  # the recipient cannot be told by this program
+    TOLD = "told"  # by a person, who says so
+
+
 class WriteMode(StrEnum):
     """What repeating a write does at the vendor; decides how doubt is resolved."""
 
@@ -135,6 +159,13 @@ class Event(StrEnum):
     CONSENT_INVALIDATED = "consent.invalidated"
     NOTICE_PUBLISHED = "notice.published"
     NOTICE_RETIRED = "notice.retired"
+    RECIPIENT_ASKED = "recipient.asked"  # to stop using a record, and to destroy it
+    RECIPIENT_SUPPRESSED = "recipient.suppressed"
+    RECIPIENT_ERASED = "recipient.erased"
+    RECIPIENT_NOT_HELD = "recipient.not_held"
+    RECIPIENT_FAILED = "recipient.failed"
+    RECIPIENT_BY_HAND = "recipient.by_hand"
+    RECIPIENT_TOLD = "recipient.told"  # by a person
     SUBJECT_ERASED = "subject.erased"
     KEYS_REWRAPPED = "keys.rewrapped"
     RETENTION_APPLIED = "retention.applied"

@@ -103,7 +103,7 @@ ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
         **_same(DIGEST, "text_sha256 commitment sealed_sha256 sent_sha256 vendor_ref_sha256 body_sha256_keyed"),
         **_same(DIGEST, "record_sha256 consent_sha256 config_sha256 keyed_sha256 file_sha256_keyed evidence_root"),
         # ids of ours
-        **_same(ID, "consent_id duplicate_of case_id run_ref batch_id resolves"),
+        **_same(ID, "consent_id duplicate_of case_id run_ref batch_id resolves withdrawal_id"),
         # words of code
         **_same(CODE, "source reason destination purpose outcome code kind resolved_by method channel language topic"),
         **_same(CODE, "brand notice_id indication recipient_kind write_mode task mode tenant scope alg state basis"),

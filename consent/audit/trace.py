@@ -176,6 +176,32 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _NOTICE,
         _Part("until", "; from {until}", "; с {until}"),
     ),
+    Event.RECIPIENT_ASKED: (
+        _Part("", "To be asked to stop using it, and to destroy it", "Будет направлено требование прекратить и уничтожить"),
+        _AT,
+        _REASON,
+    ),
+    Event.RECIPIENT_SUPPRESSED: (
+        _Part("", "The recipient uses it no more", "Получатель прекратил использование"),
+        _AT,
+        _ATTEMPT,
+        _CODE,
+    ),
+    Event.RECIPIENT_ERASED: (_Part("", "The recipient destroyed it", "Получатель уничтожил запись"), _AT, _ATTEMPT, _CODE),
+    Event.RECIPIENT_NOT_HELD: (
+        _Part("", "The recipient has no such record", "У получателя такой записи нет"),
+        _AT,
+        _ATTEMPT,
+        _CODE,
+    ),
+    Event.RECIPIENT_FAILED: (
+        _Part("", "The recipient refuses; a person must tell it", "Получатель отказывает; сообщить должен человек"),
+        _AT,
+        _ATTEMPT,
+        _CODE,
+    ),
+    Event.RECIPIENT_BY_HAND: (_Part("", "The recipient must be told by hand", "Получателю нужно сообщить вручную"), _AT, _CODE),
+    Event.RECIPIENT_TOLD: (_Part("", "The recipient was told by {actor}", "Получателю сообщил {actor}"), _AT, _REASON),
     Event.SUBJECT_ERASED: (
         _Part("", "Erased: the key is destroyed, nobody", "Уничтожено: ключ разрушен, личность"),
         _Part("", " can open this identity any more", " больше никто не раскроет"),

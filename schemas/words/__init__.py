@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from schemas.vocabulary import Language
 from schemas.words.audit import finding_in_russian
 from schemas.words.hints import hint
-from schemas.words.vocabulary import CODES, OUTCOMES, PERSONS, REASON_ADVICE, REASONS, RETENTION, SUBMISSIONS, Said
+from schemas.words.vocabulary import CODES, OUTCOMES, PERSONS, REASON_ADVICE, REASONS, RETENTION, SUBMISSIONS, TELLINGS, Said
 
 __all__ = [
     "CODES",
@@ -22,6 +22,7 @@ __all__ = [
     "REASON_ADVICE",
     "RETENTION",
     "SUBMISSIONS",
+    "TELLINGS",
     "Said",
     "code_in",
     "finding_in_russian",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from schemas.vocabulary import IN_DOUBT, Language, Outcome, PersonState, Reason, SubmissionState
+from schemas.vocabulary import IN_DOUBT, Language, Outcome, PersonState, Reason, SubmissionState, TellingState
 
 
 class Said(NamedTuple):
@@ -142,12 +142,27 @@ PERSONS: Final[Mapping[str, Said]] = {
     PersonState.ERASED: Said("erased", "уничтожен"),
 }
 
+#: How far telling a recipient has come.
+TELLINGS: Final[Mapping[str, Said]] = {
+    TellingState.WAITING: Said("waits for the delivery's outcome", "ждёт исхода передачи"),
+    TellingState.QUEUED: Said("to be told", "ждёт уведомления"),
+    TellingState.SUPPRESSED: Said("does not use it any more", "использование прекращено"),
+    TellingState.ERASED: Said("destroyed it", "уничтожено получателем"),
+    TellingState.NOT_HELD: Said("has no such record", "у получателя записи нет"),
+    TellingState.FAILED: Said("refuses", "получатель отказывает"),
+    TellingState.BY_HAND: Said("must be told by hand", "сообщить вручную"),
+    TellingState.TOLD: Said("told by hand", "сообщено вручную"),
+}
+
 #: Codes of our own that explain a delivery. A vendor's code is not here and stays as it came.
 CODES: Final[Mapping[str, Said]] = {
     IN_DOUBT: Said("nobody knows whether it arrived", "неизвестно, дошло ли"),
+    "absent": Said("the recipient has no record under our key", "у получателя нет записи с нашим ключом"),
     "answer_does_not_match": Said("the answer does not speak of what was sent", "ответ не о том, что отправлено"),
     "answer_lost": Said("the answer was lost", "ответ потерян"),
     "attempts_exhausted": Said("all attempts were used up", "все попытки исчерпаны"),
+    "cannot_be_told": Said("its connector can neither suppress nor erase", "коннектор не умеет ни остановить, ни уничтожить"),
+    "cannot_erase": Said("its connector cannot erase", "коннектор не умеет уничтожать"),
     "connection_lost": Said("the connection broke before the answer ended", "связь оборвалась до конца ответа"),
     "connection_refused": Said("nothing listens at the destination's address", "по адресу получателя никто не отвечает"),
     "erased": Said("the person was erased", "данные человека уничтожены"),
@@ -155,6 +170,8 @@ CODES: Final[Mapping[str, Said]] = {
     "fault_server": Said("a SOAP fault that does not say how far it came", "ошибка SOAP без подробностей"),
     "lease_expired": Said("the worker did not report back", "обработчик не ответил"),
     "missing_in_answer": Said("the answer says nothing about this record", "в ответе нет этой записи"),
+    "not_configured": Said("leadgate.yaml has no such destination", "такого получателя в leadgate.yaml нет"),
+    "not_delivered": Said("the record never went there", "запись туда не передана"),
     "not_json": Said("the answer is not JSON", "ответ не JSON"),
     "not_soap": Said("the answer is not SOAP", "ответ не SOAP"),
     "read_back_absent": Said("read back: it is not there", "сверка: у получателя записи нет"),

@@ -11,7 +11,7 @@ import pytest
 from consent.retention import Action, Why
 from schemas import words
 from schemas.fields.hint import Hint
-from schemas.vocabulary import Language, Outcome, PersonState, Reason, SubmissionState
+from schemas.vocabulary import Language, Outcome, PersonState, Reason, SubmissionState, TellingState
 from schemas.words.hints import RUSSIAN
 from tests.architecture.tree import ROOT, modules
 
@@ -22,6 +22,7 @@ _VOCABULARIES = [
     (Outcome, words.OUTCOMES),
     (SubmissionState, words.SUBMISSIONS),
     (PersonState, words.PERSONS),
+    (TellingState, words.TELLINGS),
 ]
 
 
