@@ -240,6 +240,58 @@ def _cases() -> None:
 
 def _destruction() -> None:
     """What was destroyed, what must stay, and what a restored backup must lose again."""
+    op.create_table(
+        "destruction",
+        sa.Column("destruction_id", sa.String(length=36), nullable=False),
+        sa.Column("person_id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("intended_at", sa.BigInteger(), nullable=False),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("method", sa.String(length=64), nullable=True),
+        sa.Column("counts", sa.Text(), nullable=True),
+        sa.Column("categories", sa.Text(), nullable=True),
+        sa.Column("recipients", sa.Text(), nullable=True),
+        sa.Column("key_sha256", sa.String(length=64), nullable=True),
+        sa.Column("shred_number", sa.BigInteger(), nullable=True),
+        sa.Column("leaf_sha256", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("destruction_id"),
+    )
+    op.create_index("destruction_person", "destruction", ["person_id"])
+    only = sa.text("state = 'intended'")
+    op.create_index("destruction_intended", "destruction", ["person_id"], unique=True, sqlite_where=only, postgresql_where=only)
+    op.create_table(
+        "legal_hold",
+        sa.Column("hold_id", sa.String(length=36), nullable=False),
+        sa.Column("person_id", sa.String(length=36), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("set_at", sa.BigInteger(), nullable=False),
+        sa.Column("set_by", sa.String(length=80), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("lifted_at", sa.BigInteger(), nullable=True),
+        sa.Column("lifted_by", sa.String(length=80), nullable=True),
+        sa.PrimaryKeyConstraint("hold_id"),
+    )
+    only = sa.text("lifted_at is null")
+    op.create_index("legal_hold_person", "legal_hold", ["person_id"], sqlite_where=only, postgresql_where=only)
+    op.create_table(
+        "destruction_act",
+        sa.Column("act_id", sa.String(length=36), nullable=False),
+        sa.Column("person_id", sa.String(length=36), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("document_sha256", sa.String(length=64), nullable=False),
+        sa.Column("keep_until", sa.BigInteger(), nullable=False),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
+        sa.Column("key_version", sa.Integer(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("act_id"),
+    )
+    op.create_index("destruction_act_person", "destruction_act", ["person_id"])
+    only = sa.text("sealed is not null")
+    op.create_index("destruction_act_due", "destruction_act", ["keep_until"], sqlite_where=only, postgresql_where=only)
 
 
 def _published_log() -> None:
