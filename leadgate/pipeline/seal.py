@@ -1,18 +1,20 @@
 """Seal: give the pending leaves their place, extend the tree, sign a checkpoint.
 
 It refuses to sign what does not follow from the last checkpoint: a frontier that does not give the stored root stops
-everything.
+everything, and so does a ledger that is shorter than the log that was already shown to others (``published``): after the
+restore of an older backup, whatever were signed next would be a second history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from consent.audit import checkpoint as checkpoints
 from consent.audit.merkle import CompactRange, leaf_hashes
 from consent.audit.note import SignerKey
+from leadgate.pipeline.hashes import nodes_to_add
 from leadgate.storage import log
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
@@ -38,10 +40,14 @@ class SealCount:
 class Sealer:
     """The integrator. Several may run; an advisory lock lets one at a time give out indexes."""
 
-    def __init__(self, *, ledger: Ledger, signer: SignerKey, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, ledger: Ledger, signers: Sequence[SignerKey], clock: Callable[[], datetime], published: int = 0
+    ) -> None:
+        """``signers``: the log's own key first. ``published``: size of the checkpoint others have seen."""
         self._ledger = ledger
-        self._signer = signer
+        self._signers = signers
         self._clock = clock
+        self._published = published
 
     def run(self) -> SealCount:
         """Integrate everything that was pending when we looked. Raises AuditError if the stored state is not consistent."""
@@ -59,8 +65,11 @@ class Sealer:
         tree = CompactRange.from_bytes(last.frontier) if last else CompactRange()
         if last is not None and (tree.size != last.tree_size or tree.root() != last.root):
             raise AuditError("frontier_damaged", "the stored tree does not give the root that was signed", field="checkpoint")
+        if tree.size < self._published:
+            raise rolled_back()
         pending = log.take_pending(tx, _BATCH)
         if not pending and last is not None:
+            log.add_nodes(tx, nodes_to_add(tx, tree.size, {}))  # of a ledger that an older version wrote; else none
             return 0, last
         hashes = leaf_hashes(body for _, body in pending)
         rows = [
@@ -68,8 +77,10 @@ class Sealer:
             for place, ((lead_id, body), digest) in enumerate(zip(pending, hashes, strict=True))
         ]
         log.add_leaves(tx, rows)
+        begin = tree.size
         tree.extend(hashes)
-        signed = checkpoints.sign(size=tree.size, root=tree.root(), signers=[self._signer])
+        log.add_nodes(tx, nodes_to_add(tx, tree.size, dict(enumerate(hashes, begin))))
+        signed = checkpoints.sign(size=tree.size, root=tree.root(), signers=self._signers)
         stored = log.StoredCheckpoint(
             tree_size=tree.size,
             root=tree.root(),
@@ -79,3 +90,13 @@ class Sealer:
         )
         log.add_checkpoint(tx, stored)
         return len(rows), stored
+
+
+def rolled_back() -> AuditError:
+    """The ledger is older than what others have seen of its log."""
+    return AuditError(
+        "log_rolled_back",
+        "the ledger is older than the log that was published: a backup was restored. Nothing is signed until the missing leaves"
+        " are taken back from the published folder: 'leadgate log recover'",
+        field="checkpoint",
+    )

@@ -10,6 +10,11 @@ from leadgate.storage.engine import Transaction
 
 #: Advisory lock: one integrator at a time gives out leaf indexes.
 INTEGRATOR_LOCK = 0x6C65_6164_6C6F_67
+#: Spans asked for in one statement.
+_SPANS = 100
+#: Table, index and hash: of leaves, of complete subtrees above them.
+_HASHES = ("audit_leaf", "leaf_index", "leaf_hash")
+_NODES = ("audit_node", "node_index", "node_hash")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,53 @@ def add_checkpoint(tx: Transaction, checkpoint: StoredCheckpoint) -> None:
         note=checkpoint.note,
         at=checkpoint.signed_at,
     )
+
+
+def add_nodes(tx: Transaction, rows: Sequence[tuple[int, int, bytes]]) -> None:
+    """Rows are (level, index, hash) of complete subtrees of 256**level leaves."""
+    tx.insert("audit_node", ("level", "node_index", "node_hash"), rows)
+
+
+def node_counts(tx: Transaction) -> dict[int, int]:
+    """How many subtree hashes are kept of each level; they are kept without a gap."""
+    return {row[0]: row[1] + 1 for row in tx.rows("select level, max(node_index) from audit_node group by level")}
+
+
+def hashes(tx: Transaction, level: int, spans: Sequence[tuple[int, int]]) -> dict[int, bytes]:
+    """The hashes that spans (begin, end) of one level hold, by index: of leaves at level 0, of subtrees above."""
+    table, index, value = _HASHES if level == 0 else _NODES
+    where = "" if level == 0 else "level = :level and "
+    given = {} if level == 0 else {"level": level}
+    found: dict[int, bytes] = {}
+    for start in range(0, len(spans), _SPANS):
+        part = spans[start : start + _SPANS]
+        ranges = " or ".join(f"{index} >= :begin{at} and {index} < :end{at}" for at in range(len(part)))
+        bounds = {
+            f"{word}{at}": bound for at, span in enumerate(part) for word, bound in zip(("begin", "end"), span, strict=True)
+        }
+        rows = tx.wide_rows(f"select {index}, {value} from {table} where {where}({ranges})", **given, **bounds)
+        found.update((row[0], bytes(row[1])) for row in rows)
+    return found
+
+
+def bodies(tx: Transaction, begin: int, end: int) -> list[bytes]:
+    """The leaves ``begin`` up to ``end``, in order."""
+    rows = tx.wide_rows(
+        "select body from audit_leaf where leaf_index >= :begin and leaf_index < :end order by leaf_index", begin=begin, end=end
+    )
+    return [bytes(row[0]) for row in rows]
+
+
+def checkpoint_before(tx: Transaction, signed_at: int) -> int:
+    """Size of the newest checkpoint that was signed before a moment; 0 if there is none."""
+    rows = tx.rows("select max(tree_size) from checkpoint where signed_at < :at", at=signed_at)
+    return int(rows[0][0] or 0)
+
+
+def indexed_leaves(tx: Transaction, abouts: Sequence[str]) -> list[tuple[int, bytes]]:
+    """(leaf index, body) of the ordered leaves about these leads, submissions, people or cases, in order."""
+    rows = tx.rows_in("select leaf_index, body from audit_leaf where about in :values", list(abouts), wide=True)
+    return [(row[0], bytes(row[1])) for row in sorted(rows, key=_first)]
 
 
 def leaves_of(tx: Transaction, lead_id: str) -> list[tuple[int | None, bytes]]:

@@ -117,7 +117,7 @@ class House(Parts):
 
     def seal(self) -> SealCount:
         """Order the pending leaves and sign a checkpoint."""
-        count = Sealer(ledger=self.ledger, signer=self.log_key, clock=self.clock).run()
+        count = Sealer(ledger=self.ledger, signers=[self.log_key], clock=self.clock).run()
         _log.info("log sealed", integrated=count.integrated, tree_size=count.tree_size)
         return count
 
