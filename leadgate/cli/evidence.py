@@ -80,7 +80,7 @@ def _exported(folder: Path, key: list[str], trusted: Path | None) -> Report:
         raise ConfigurationError("no_export", "there is no such folder", field="FOLDER")
     if not key:
         raise ConfigurationError("no_key", "an export is verified with the log's public key", field="--key")
-    keys = [VerifierKey.parse(_line(each)) for each in key]
+    keys = [VerifierKey.parse(line) for each in key for line in _line(each).splitlines()]
     kept = verify_checkpoint(_read(trusted, "--trusted"), keys) if trusted else None
     return verify_export(folder, keys, trusted=kept, now=datetime.now(UTC))
 
@@ -118,7 +118,7 @@ def trace(
 
 
 def _line(word: str) -> str:
-    """A key as given, or the line of the file it names."""
+    """A key as given, or the lines of the file it names."""
     path = Path(word)
     return _read(path, "--key").strip() if path.is_file() else word
 

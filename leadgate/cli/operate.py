@@ -37,9 +37,10 @@ def keys_init() -> None:
 
 @keys.command("show")
 def keys_show() -> None:
-    """Print the log's public key and the versions of the keyring; never a secret."""
+    """Print the log's public keys and the versions of the keyring; never a secret."""
     with house() as opened:
-        screen.out.print(str(opened.log_key.verifier), markup=False)
+        for signer in opened.log_keys:
+            screen.out.print(str(signer.verifier), markup=False, soft_wrap=True)
         versions = ", ".join(str(each) for each in opened.keys.versions)
         screen.out.print(f"keyring versions: {versions}; current: {opened.keys.current_version}")
 

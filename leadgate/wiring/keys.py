@@ -1,12 +1,13 @@
-"""Opens the keyring and the log's signing key; it refuses to invent one where data sealed under a lost one may stand."""
+"""Opens the keyring and the log's signing keys; it refuses to invent one where data sealed under a lost one may stand."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
+from consent.audit.cosignature import LOG_KINDS, Kind
 from consent.audit.note import SEED_SIZE, SignerKey, VerifierKey
 from consent.keys.file import FileKeyProvider, provider_from_environment
 from consent.keys.provider import KeyProvider
@@ -27,34 +28,83 @@ def open_keyring(settings: Settings) -> KeyProvider:
 
 
 def open_log_key(settings: Settings) -> SignerKey:
-    """The key that signs checkpoints."""
+    """The key whose public half every auditor has: Ed25519, the first of the key file."""
+    return open_log_keys(settings)[0]
+
+
+def open_log_keys(settings: Settings) -> tuple[SignerKey, ...]:
+    """The keys that sign each checkpoint, Ed25519 first; one alone where the installation is older than ML-DSA-44."""
     try:
-        line = settings.log_key_path.read_text(encoding="utf-8")
+        lines = settings.log_key_path.read_text(encoding="utf-8").splitlines()
     except OSError:
         raise ConfigurationError(
             "no_log_key", "there is no signing key for the log yet; run 'leadgate keys init' once", field="LEADGATE_LOG_KEY"
         ) from None
-    signer = SignerKey.parse(line)
-    if signer.verifier.name != settings.log_origin:
-        raise ConfigurationError(
-            "wrong_log_key", "the signing key belongs to another log than log.origin", field="LEADGATE_LOG_KEY"
-        )
-    return signer
+    signers = [SignerKey.parse(line) for line in lines if line]
+    if not signers:
+        raise ConfigurationError("no_log_key", "the key file of the log is empty; restore it", field="LEADGATE_LOG_KEY")
+    for signer in signers:
+        if signer.verifier.name != settings.log_origin or signer.verifier.kind not in LOG_KINDS:
+            raise ConfigurationError(
+                "wrong_log_key", "the signing key belongs to another log than log.origin", field="LEADGATE_LOG_KEY"
+            )
+    return tuple(sorted(signers, key=lambda signer: signer.verifier.kind))
 
 
 def create_keys(settings: Settings, *, clock: Callable[[], datetime]) -> tuple[VerifierKey, list[str]]:
-    """Make what is missing; answer the log's public key and the names of the files that were made. Never overwrites."""
+    """Make what is missing; answer the log's public key and the names of the files that were made. Never overwrites.
+
+    A new log gets an Ed25519 and an ML-DSA-44 key; one that is there is left as it is (``add_log_key``).
+    """
     made = []
     if not settings.keyring_path.exists():
         settings.keyring_path.parent.mkdir(parents=True, exist_ok=True)
         FileKeyProvider.create(settings.keyring_path, tenant=settings.tenant, now=clock())
         made.append(settings.keyring_path.name)
     if not settings.log_key_path.exists():
-        signer = SignerKey(name=settings.log_origin, seed=os.urandom(SEED_SIZE))
-        _write_private(settings.log_key_path, signer.line() + "\n")
-        _write_private(settings.log_key_path.with_suffix(".pub"), f"{signer.verifier}\n", mode=0o644)
+        signers = [SignerKey(name=settings.log_origin, seed=os.urandom(SEED_SIZE), kind=kind) for kind in sorted(LOG_KINDS)]
+        _write_private(settings.log_key_path, _lines(signer.line() for signer in signers))
+        _publish(settings)
         made.append(settings.log_key_path.name)
     return open_log_key(settings).verifier, made
+
+
+def add_log_key(settings: Settings) -> VerifierKey | None:
+    """Give an older log its ML-DSA-44 key; None if it has one. Checkpoints from the next one on carry both signatures.
+
+    The old key stays as it is and goes on signing, so nobody who verifies with its public half notices. The file is replaced
+    as a whole: a process that dies leaves the old one or the new one.
+    """
+    signers = open_log_keys(settings)
+    if any(signer.verifier.kind is Kind.ML_DSA_44 for signer in signers):
+        _publish(settings)  # an earlier call may have died between the two files
+        return None
+    added = SignerKey(name=settings.log_origin, seed=os.urandom(SEED_SIZE), kind=Kind.ML_DSA_44)
+    _replace(settings.log_key_path, _lines(signer.line() for signer in (*signers, added)), mode=0o600)
+    _publish(settings)
+    return added.verifier
+
+
+def _publish(settings: Settings) -> None:
+    """The public halves, for auditors, beside the key file."""
+    public = _lines(str(signer.verifier) for signer in open_log_keys(settings))
+    _replace(settings.log_key_path.with_suffix(".pub"), public, mode=0o644)
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _replace(path: Path, text: str, *, mode: int) -> None:
+    beside = path.with_name(f".{path.name}.partial")
+    beside.unlink(missing_ok=True)
+    _write_private(beside, text, mode=mode)
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write_private(path: Path, text: str, *, mode: int = 0o600) -> None:

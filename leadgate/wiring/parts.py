@@ -20,7 +20,7 @@ from leadgate.settings import Settings, compose_policies
 from leadgate.storage import properties, schema
 from leadgate.storage.engine import Ledger
 from leadgate.wiring.credentials import Credentials
-from leadgate.wiring.keys import open_keyring, open_log_key
+from leadgate.wiring.keys import open_keyring, open_log_key, open_log_keys
 from schemas.errors import ConfigurationError
 from schemas.policy import BrandPolicy
 
@@ -74,8 +74,13 @@ class Parts:
 
     @cached_property
     def log_key(self) -> SignerKey:
-        """The key that signs checkpoints."""
+        """The Ed25519 key that signs checkpoints."""
         return open_log_key(self.settings)
+
+    @cached_property
+    def log_keys(self) -> tuple[SignerKey, ...]:
+        """Every key that signs checkpoints: Ed25519 first, ML-DSA-44 beside it where there is one."""
+        return open_log_keys(self.settings)
 
     @cached_property
     def vault(self) -> Vault:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from consent.audit.cosignature import Kind
+from consent.audit.note import VerifierKey
 from leadgate.wiring import environment_credentials, open_house
 from leadgate.wiring.keys import create_keys
 from schemas.errors import ConfigurationError, TerminalError
@@ -143,7 +145,8 @@ def test_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == kept
     for name in ("keyring.json", "log.key"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-    assert (tmp_path / "log.pub").read_text().strip() == str(public)
+    first, second = (VerifierKey.parse(line) for line in (tmp_path / "log.pub").read_text().splitlines())
+    assert (first, first.kind, second.kind) == (public, Kind.ED25519, Kind.ML_DSA_44)
 
 
 def test_a_signing_key_of_another_log_is_refused(tmp_path: Path) -> None:
