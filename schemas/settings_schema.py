@@ -12,6 +12,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from schemas.brand_schema import BrandSchema
 from schemas.fields.contact import Country
 from schemas.fields.setting import Duration, Slug, Text
+from schemas.log_schema import LogSchema
 from schemas.settings_part import Part, by_name, count, messages, part, some, suggest
 
 #: The shape of the file this code reads.
@@ -28,17 +29,6 @@ class PromiseSchema(Part):
     def warn_before_it_is_late(self, data: dict[str, Any], **_: Any) -> None:
         if data["warn_after"] >= data["answer_within"]:
             raise ValidationError({"warn_after": ["must be shorter than answer_within"]})
-
-
-class LogSchema(Part):
-    """Where the audit log says it comes from (C2SP tlog-checkpoint: a schema-less URL)."""
-
-    origin = Text(required=True, most=255)
-
-    @validates_schema
-    def schemaless(self, data: dict[str, Any], **_: Any) -> None:
-        if "://" in data["origin"] or any(character in data["origin"] for character in " \t\n+"):
-            raise ValidationError({"origin": ["must be a host and path without scheme, spaces or plus signs"]})
 
 
 class RetentionSchema(Part):

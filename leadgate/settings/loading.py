@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from integrations.contract.source import SourceSettings
 from leadgate.settings.document import read_document
+from leadgate.settings.log import log_settings
 from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Settings, SourceEntry
 from leadgate.settings.problems import Problems
 from schemas.policy import DeliveryRules, Notice, Purpose, RetentionRules, Topic
@@ -52,6 +53,7 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         retention=RetentionRules(**values["retention"]),
         delivery=DeliveryRules(**values["delivery"]),
         log_origin=values["log"]["origin"],
+        log=log_settings(values["log"], root=file.parent, state=state),
         brands=MappingProxyType(brands),
         sources=MappingProxyType({name: _source(name, source, file.parent) for name, source in values["sources"].items()}),
         destinations=MappingProxyType({name: _destination(name, one) for name, one in values["destinations"].items()}),

@@ -10,6 +10,7 @@ from typing import Any
 
 from integrations.contract.manifest import Limits
 from integrations.contract.source import SourceSettings
+from leadgate.settings.log import LogSettings
 from schemas.personal import Personal
 from schemas.policy import DeliveryRules, Notice, Purpose, RetentionRules, Topic
 from schemas.vocabulary import Language
@@ -97,6 +98,7 @@ class Settings:
     retention: RetentionRules
     delivery: DeliveryRules
     log_origin: str
+    log: LogSettings
     brands: Mapping[str, BrandSettings]
     sources: Mapping[str, SourceEntry]
     destinations: Mapping[str, DestinationSettings]
