@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 
+from schemas.clocks import ClockTerms
+from schemas.controller import Controller, Party
 from schemas.vocabulary import Language, RecipientKind
+
+
+class Marketing(StrEnum):
+    """The way a purpose is advertised to the person; such a purpose needs a consent of its own (152-FZ Art. 15, 38-FZ Art. 18)."""
+
+    CALL = "call"
+    SMS = "sms"
+    MESSENGER = "messenger"
+    EMAIL = "email"
+
+
+class Adequacy(StrEnum):
+    """Whether the regulator counts a country among those that protect data as well (152-FZ Art. 12, GDPR Art. 45)."""
+
+    ADEQUATE = "adequate"
+    NOT_ADEQUATE = "not_adequate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +40,50 @@ class Notice:
     purposes: frozenset[str]
     valid_from: datetime
     valid_until: datetime | None = None
+    renewal_from: datetime | None = None  # from then on consents under earlier versions are stale; None: they stand
+    one_purpose: bool = False  # the text asks for one purpose and nothing else
+
+    @property
+    def key(self) -> tuple[str, str, Language]:
+        """What a consent names it by."""
+        return self.notice_id, self.version, self.language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossBorder:
+    """The recorded basis of a transfer to one country (152-FZ Art. 12: notify first; where protection is not adequate, wait for the
+    end of the regulator's review). ``allowed_from`` is worked out from both dates.
+    """
+
+    country: str  # ISO 3166-1 alpha-2
+    adequacy: Adequacy
+    notification_ref: str
+    notified_on: date
+    decision_ref: str | None
+    allowed_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallingWindow:
+    """Hours, by the person's own clock, in which they may be called: from ``begin`` up to ``end``."""
+
+    begin: time
+    end: time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """What the data are used for; ``valid_for`` is how long one consent carries."""
+    """What the data are used for; ``valid_for`` is how long one consent carries.
+
+    ``marketing``: advertising by that way, so the consent stands alone and has evidence.
+    """
 
     code: str
     title: Mapping[Language, str]
     fields: frozenset[str]
     recipients: frozenset[RecipientKind]
     valid_for: timedelta
+    marketing: Marketing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +97,8 @@ class Recipient:
     discloses: Mapping[str, frozenset[str]]  # purpose -> fields, already narrowed by the configuration
     requires: frozenset[str]  # personal fields without which the destination cannot use a lead
     transfer_basis: str | None = None  # recorded basis for crossing a border, e.g. a notification number
+    cross_border: CrossBorder | None = None  # the same, with its dates
+    party: Party | None = None  # who it is, for consent records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +124,12 @@ class BrandPolicy:
     recipients: Mapping[str, Recipient]
     duplicate_window: timedelta
     version: str
+    clocks: ClockTerms = field(default_factory=ClockTerms)  # how long the law gives for what
+    controller: Controller | None = None  # who answers for the data, for consent records
+    one_purpose_from: Mapping[str, datetime] = field(
+        default_factory=dict
+    )  # by country: since when a notice asks for one purpose
+    calling_windows: Mapping[str, CallingWindow] = field(default_factory=dict)  # by country of the person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,10 +58,14 @@ class Reason(StrEnum):
     CONSENT_IN_FUTURE = "consent_in_future"
     CONSENT_BEFORE_NOTICE = "consent_before_notice"
     NO_WAY_TO_REACH = "no_way_to_reach"
+    NO_EVIDENCE = "no_evidence"
+    NO_TRANSFER_BASIS = "no_transfer_basis"
     # Refuse, because valid but not to be used.
     NO_CONSENT = "no_consent"
     CONSENT_EXPIRED = "consent_expired"
     NOTICE_RETIRED = "notice_retired"
+    CONSENT_STALE = "consent_stale"
+    CONSENT_NOT_SEPARATE = "consent_not_separate"
     WITHDRAWN = "withdrawn"
     COUNTRY_NOT_SERVED = "country_not_served"
     NO_DESTINATION = "no_destination"
@@ -170,3 +174,13 @@ class Event(StrEnum):
     KEYS_REWRAPPED = "keys.rewrapped"
     RETENTION_APPLIED = "retention.applied"
     IDENTITY_OPENED = "identity.opened"
+    CLOCK_STARTED = "clock.started"
+    CLOCK_EXTENDED = "clock.extended"
+    CLOCK_MET = "clock.met"
+    CASE_OPENED = "case.opened"  # a data subject asks for something
+    CASE_STEP = "case.step"
+    CASE_CLOSED = "case.closed"
+    CASE_FORGOTTEN = "case.forgotten"  # the identifiers that were kept to go on with it are destroyed
+    SUBJECT_RECTIFIED = "subject.rectified"  # a lead sealed anew; its digests are the committed ones from here on
+    SUBJECT_RESTRICTED = "subject.restricted"
+    SUBJECT_RELEASED = "subject.released"  # a restriction is lifted

@@ -110,7 +110,7 @@ class Claims:
                         self._erased[ident] = index
             case Event.RETENTION_APPLIED:
                 self._retired.update(ident for ident in (entry.person_id, entry.lead_id) if ident is not None)
-            case Event.KEYS_REWRAPPED:
+            case Event.KEYS_REWRAPPED | Event.SUBJECT_RECTIFIED:
                 self._reseal(entry)
             case _:
                 self._deliver(index, entry)
@@ -147,7 +147,7 @@ class Claims:
             self._consents.setdefault(consent_id, (index, _text(facts.get("consent_sha256"))))
 
     def _reseal(self, entry: AuditEntry) -> None:
-        """A lead sealed anew under another key: from here on the new digest is the committed one."""
+        """A lead sealed anew, under another key or put right: from here on the new digest is the committed one."""
         admission = self._admitted.get(entry.lead_id or "")
         if admission is not None and (sealed := _text(entry.facts.get("sealed_sha256"))) is not None:
             admission.sealed = sealed

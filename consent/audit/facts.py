@@ -111,6 +111,11 @@ ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
         **_same(FIELD, "field"),
         **_same(COUNTRY, "country recipient_country"),
         **_same(MOMENT, "given_at recorded_at not_before expires_at due_at until cutoff"),
+        # clocks and cases
+        **_same(ID, "clock_id about"),
+        **_same(CODE, "jurisdiction term subject flag step result notice_ref request"),
+        **_same(MOMENT, "started_at"),
+        **_same(bool, "late"),
         # counts
         **_same(int, "attempt key_version key_version_from count size pending rows received admitted quarantined refused"),
         **_same(int, "queued claimed accepted rejected deferred uncertain dead suppressed resolved replayed"),

@@ -71,6 +71,10 @@ _NOTICE: Final = _Part(
 _TEXT: Final = _Part("text_sha256", "; digest of its text: {text_sha256}", "; отпечаток текста: {text_sha256}")
 _SAME_AS: Final = _Part("duplicate_of", "; same as {duplicate_of}", "; повторяет {duplicate_of}")
 
+_CASE: Final = _Part("case_id", ", case {case_id}", ", дело {case_id}")
+_CLOCK: Final = _Part("kind", ": {kind}", ": {kind}")
+_DUE: Final = _Part("due_at", ", due {due_at}", ", срок {due_at}")
+
 _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
     Event.SUBMISSION_RECEIVED: (
         _Part("", "Received", "Получено"),
@@ -222,6 +226,45 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _REASON,
         _Part("fields", "; fields: {fields}", "; поля: {fields}"),
     ),
+    Event.CLOCK_STARTED: (_Part("", "A legal clock starts", "Начат отсчёт срока"), _CLOCK, _DUE),
+    Event.CLOCK_EXTENDED: (
+        _Part("", "A legal clock is extended", "Срок продлён"),
+        _CLOCK,
+        _DUE,
+        _Part("notice_ref", "; notice {notice_ref}", "; уведомление {notice_ref}"),
+        _REASON,
+    ),
+    Event.CLOCK_MET: (
+        _Part("", "A legal clock is met", "Срок соблюдён или закрыт"),
+        _CLOCK,
+        _DUE,
+        _Part("late", "; late: {late}", "; с опозданием: {late}"),
+    ),
+    Event.CASE_OPENED: (_Part("", "A data subject's request is taken up", "Принят запрос субъекта данных"), _CASE, _POLICY),
+    Event.CASE_STEP: (
+        _Part("", "A step of a request is done", "Выполнен шаг по запросу"),
+        _CASE,
+        _Part("step", ", step {step}", ", шаг {step}"),
+        _AT,
+        _REASON,
+    ),
+    Event.CASE_CLOSED: (
+        _Part("", "A request is closed", "Запрос закрыт"),
+        _CASE,
+        _Part("result", ", result {result}", ", итог {result}"),
+    ),
+    Event.CASE_FORGOTTEN: (
+        _Part("", "The identifiers kept for a request are destroyed", "Уничтожены данные, хранившиеся для запроса"),
+        _CASE,
+    ),
+    Event.SUBJECT_RECTIFIED: (
+        _Part("", "Put right and sealed anew", "Исправлено и запечатано заново"),
+        _CASE,
+        _Part("fields", "; fields: {fields}", "; поля: {fields}"),
+        _RECIPIENTS,
+    ),
+    Event.SUBJECT_RESTRICTED: (_Part("", "Processing is restricted", "Обработка ограничена"), _CASE, _STOPPED),
+    Event.SUBJECT_RELEASED: (_Part("", "The restriction is lifted", "Ограничение снято"), _CASE),
 }
 
 #: Facts whose values are such words; an id or a name is never translated.

@@ -29,8 +29,9 @@ class Recorder:
         lead_id: str | None = None,
         person_id: str | None = None,
         delivery_id: str | None = None,
+        about: str | None = None,
     ) -> None:
-        """Add one leaf."""
+        """Add one leaf. ``about`` is what it is found by, if that is neither its lead nor its submission."""
         leaf = encode_parts(
             event,
             self._at,
@@ -41,4 +42,4 @@ class Recorder:
             person_id=person_id,
             delivery_id=delivery_id,
         )
-        self.leaves.append((lead_id or submission_id, leaf))
+        self.leaves.append((lead_id or submission_id or about, leaf))

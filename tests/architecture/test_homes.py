@@ -17,6 +17,7 @@ HOMES = {
     "email_validator": ("schemas/fields",),
     # the decisions
     "cryptography": ("consent",),
+    "holidays": ("consent/clocks.py",),
     # spelling of bytes: everywhere where something is read or written as JSON
     "msgspec": ("consent", "integrations", "leadgate"),
     "yaml": ("integrations/contract/loading.py", "leadgate/settings"),

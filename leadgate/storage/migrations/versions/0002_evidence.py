@@ -157,6 +157,14 @@ def _cases() -> None:
         postgresql_where=sa.text("met_at is null"),
     )
     op.create_index(
+        "clock_person",
+        "clock",
+        ["person_id"],
+        unique=False,
+        sqlite_where=sa.text("person_id is not null"),
+        postgresql_where=sa.text("person_id is not null"),
+    )
+    op.create_index(
         "clock_running",
         "clock",
         ["subject", "about", "kind"],
