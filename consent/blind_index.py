@@ -3,16 +3,19 @@
 Everything here is a keyed digest. A bare hash of a phone is no protection: all numbers of a country are tried within minutes.
 
 - An index is ``HMAC-SHA-256(key of the kind and version, brand, value)``, all 32 bytes; brands and kinds never share a digest.
-- While keys rotate, rows exist under two versions: look up ``candidates``, and write all of them. A version is announced to all
-  processes before it becomes current (docs/keys.md), so that none writes what another cannot find; and two processes that meet
-  one new person at once collide on a digest only if both wrote it.
-- ``file_digest`` hangs on the stable root: the same file must be recognised also after a rotation.
+- While keys rotate, rows exist under two versions: look up all ``candidates``, and write those that say ``write``: under the
+  current version and any announced one. A version is announced to all processes before it becomes current (docs/keys.md), so
+  whoever still writes under the one before writes under this one too, and two that meet one new person at once collide.
+- A digest whose value nobody has any more is layered: HMAC under the newer version over the digest of the older. It hangs on
+  the new key from then on, and is found by who has the value and both keys (docs/adr/0024-blind-index-rotation.md).
+- ``file_digest`` and ``suppression`` hang on the stable root: the same file must be recognised also after a rotation, and who
+  was erased must stay uncalled when nothing is left to make a new digest of.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple
@@ -26,6 +29,7 @@ from schemas.errors import VaultError
 from schemas.vocabulary import Channel
 
 _CHUNK: Final = 256 * 1024  # bytes of a file read at once
+_LAYER: Final = "layer"
 
 # Whether a value exists is LeadSchema's to judge; here only a second spelling is refused, so all that it lets through is taken
 # (tests compare). Numbers in use have from 6 digits (Iran) to 17 (Germany), whatever ITU-T E.164 says of 15.
@@ -43,32 +47,63 @@ class IndexKind(StrEnum):
 
 
 class IndexValue(NamedTuple):
-    """One digest and the version of the key it was made under; both are stored."""
+    """One digest and the version of the key it hangs on; both are stored. ``write``: a new row is written for it too."""
 
     version: int
     digest: bytes
+    write: bool = True
+
+
+def lookup_contexts(tenant: str) -> tuple[str, ...]:
+    """The keys without which layered digests are not found: kept of a version whose root is destroyed, if there are any."""
+    return tuple(_context(tenant, field) for field in (*IndexKind, _LAYER))
 
 
 class BlindIndex:
-    """The lookup digests of one tenant. Built once a process."""
+    """The lookup digests of one tenant. Built once a process; ``refresh`` takes a rotation up."""
 
     def __init__(self, provider: KeyProvider, tenant: str) -> None:
-        require_tenant(provider, tenant)
-        self._version = provider.current_version
+        self._tenant = require_tenant(provider, tenant)
+        self._provider = provider
+        self._file = self._keyed("file", STABLE_VERSION)
+        self._suppressions = {
+            str(kind): HMAC(provider.derive(_context(tenant, kind, table="suppression"), 32, STABLE_VERSION), SHA256())
+            for kind in IndexKind
+        }
+        self._key()
+
+    def refresh(self) -> None:
+        """Read the provider anew; from now on the index knows the versions it has."""
+        self._provider.refresh()
+        self._key()
+
+    def _key(self) -> None:
+        provider = self._provider
+        self._version = current = provider.current_version
         #: The current one first; a row of an older one waits to be re-indexed.
-        self.versions = (self._version, *(version for version in provider.versions if version != self._version))
+        self.versions = (current, *(version for version in provider.versions if version != current))
+        known = {*self.versions, *provider.kept_versions}
+        # Other threads may be in the middle of a lookup: what they hold is exchanged whole, never changed.
+        self._macs = {(str(kind), version): self._keyed(kind, version) for kind in IndexKind for version in known}
+        self._live = {
+            str(kind): [(version, self._macs[kind, version], version >= current) for version in self.versions]
+            for kind in IndexKind
+        }
+        layers = {version: self._keyed(_LAYER, version) for version in sorted(known)[1:]}
+        self._layers = layers
+        #: (where a layered digest began, the layers over it one after the other, the versions at which rows may stand)
+        self._chains = tuple(
+            (begun, tuple((version, mac) for version, mac in layers.items() if version > begun))
+            for begun in sorted(known)
+            if begun < max(known)
+        )
+        self._phone = self._macs["phone", current]
+        self._email = self._macs["email", current]
+        self._user = self._macs["user", current]
+        self._fingerprints = {version: self._keyed("fingerprint", version) for version in self.versions}
 
-        def keyed(purpose: str, version: int) -> HMAC:
-            context = key_context(tenant=tenant, table="blind_index", field=purpose, purpose="lookup")
-            return HMAC(provider.derive(context, 32, version), SHA256())
-
-        self._macs = {(str(kind), version): keyed(kind, version) for kind in IndexKind for version in self.versions}
-        self._live = {str(kind): [(version, self._macs[kind, version]) for version in self.versions] for kind in IndexKind}
-        self._phone = self._macs["phone", self._version]
-        self._email = self._macs["email", self._version]
-        self._user = self._macs["user", self._version]
-        self._fingerprints = {version: keyed("fingerprint", version) for version in self.versions}
-        self._file = keyed("file", STABLE_VERSION)
+    def _keyed(self, field: str, version: int) -> HMAC:
+        return HMAC(self._provider.derive(_context(self._tenant, field), 32, version), SHA256())
 
     # -- one kind, current version: what is written -------------------------------------------------------------------
 
@@ -103,10 +138,32 @@ class BlindIndex:
         return IndexValue(version=self._version, digest=_digest(self._macs[kind, self._version], brand, value))
 
     def candidates(self, kind: str, brand: str, value: str) -> tuple[IndexValue, ...]:
-        """The index under every live version, the current first: a lookup during a rotation asks for any of them."""
+        """Every digest a row may have, the current first: a lookup during a rotation asks for any of them."""
         if not _accepts(kind)(value):
             raise _not_normalised(kind)
-        return tuple([IndexValue(version, _digest(mac, brand, value)) for version, mac in self._live[kind]])
+        direct = [IndexValue(version, _digest(mac, brand, value), write) for version, mac, write in self._live[kind]]
+        return tuple(direct) if not self._chains else (*direct, *self._layered_candidates(kind, brand, value))
+
+    def _layered_candidates(self, kind: str, brand: str, value: str) -> Iterator[IndexValue]:
+        for begun, layers in self._chains:
+            digest = _digest(self._macs[kind, begun], brand, value)
+            for version, layer in layers:
+                digest = _over(layer, digest)
+                if version in self.versions:
+                    yield IndexValue(version, digest, write=False)
+
+    def layered(self, version: int, digest: bytes) -> IndexValue:
+        """A stored digest of an older version brought under the current one, without the value it was made of."""
+        for newer, layer in self._layers.items():
+            if version < newer <= self._version:
+                digest = _over(layer, digest)
+        return IndexValue(version=self._version, digest=digest, write=False)
+
+    def suppression(self, kind: str, brand: str, value: str) -> bytes:
+        """A digest that survives rotations and erasure, under a key that finds nothing else: who must stay uncalled."""
+        if not _accepts(kind)(value):
+            raise _not_normalised(kind)
+        return _digest(self._suppressions[kind], brand, value)
 
     # -- duplicates -----------------------------------------------------------------------------------------------------
 
@@ -124,6 +181,16 @@ class BlindIndex:
         while chunk := stream.read(_CHUNK):
             mac.update(chunk)
         return mac.finalize().hex()
+
+
+def _context(tenant: str, field: str, *, table: str = "blind_index") -> str:
+    return key_context(tenant=tenant, table=table, field=field, purpose="lookup")
+
+
+def _over(layer: HMAC, digest: bytes) -> bytes:
+    mac = layer.copy()
+    mac.update(digest)
+    return mac.finalize()
 
 
 def _digest(keyed: HMAC, brand: str, value: str) -> bytes:

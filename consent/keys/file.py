@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -72,12 +72,36 @@ class FileKeyProvider(Keyring):
         return cls(path, keyring)
 
     @classmethod
-    def drop_version(cls, path: Path, version: int) -> FileKeyProvider:
+    def drop_version(cls, path: Path, version: int, *, keep: Sequence[str] = ()) -> FileKeyProvider:
         """Destroy one old version, after every row was re-wrapped. What still hangs on it will never open again."""
         with _locked(path):
-            keyring = cls.open(path).without_version(version)
+            keyring = cls.open(path).without_version(version, keep=keep)
             _write(path, keyring.to_json())
         return cls(path, keyring)
+
+
+class FileKeyRotation:
+    """Rotates the keyring of one file: ``consent.keys.provider.KeyRotation``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def announce(self, *, now: datetime) -> int:
+        """One more version; an announced one that nobody promoted yet is answered again."""
+        keyring = FileKeyProvider.open(self._path)
+        if keyring.versions[0] == keyring.current_version:
+            keyring = FileKeyProvider.add_version(self._path, now=now, announce=True)
+        return keyring.versions[0]
+
+    def promote(self, version: int) -> None:
+        """Make it current, if it is not."""
+        if FileKeyProvider.open(self._path).current_version < version:
+            FileKeyProvider.promote(self._path, version)
+
+    def drop(self, version: int, *, keep: Sequence[str] = ()) -> None:
+        """Destroy it, if it is still there."""
+        if version in FileKeyProvider.open(self._path).versions:
+            FileKeyProvider.drop_version(self._path, version, keep=keep)
 
 
 def provider_from_environment(environ: Mapping[str, str]) -> Keyring | None:

@@ -5,7 +5,9 @@
 
 Each root is 32 random bytes and is never used itself: every key is HKDF-SHA-256 of a root with its context. ``stable`` is the
 root that never rotates (docs/adr/0004-sealing-and-keys.md says which names hang on it); it seals nothing. A version newer than
-``current`` is announced: it opens and is looked up, and nothing is written under it yet.
+``current`` is announced: it opens and is looked up, and nothing is wrapped under it yet. A dropped version may leave derived
+keys behind, ``"kept": [{"version": 1, "context": "leadgate/v1|...", "key": "<base64>"}]``: they find what was layered over it
+(consent.blind_index), and open nothing.
 """
 
 from __future__ import annotations
@@ -41,12 +43,22 @@ class _Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"<key version {self.version}>"
 
 
-class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    context: str
+    key: str
+
+    def __repr__(self) -> str:
+        return f"<kept of version {self.version}>"
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     format: str
     tenant: str
     current: int
     stable: str
     keys: list[_Key]
+    kept: tuple[_Kept, ...] = ()
 
     def __repr__(self) -> str:
         return "<keyring document>"
@@ -60,7 +72,7 @@ class Keyring:
     def __init__(self, document: _Document, *, where: str) -> None:
         self._document = document
         self._roots = _checked_roots(document, where)
-        self._derived: dict[tuple[str, int, int], bytes] = {}
+        self._derived: dict[tuple[str, int, int], bytes] = _kept_keys(document, where)
         context = key_context(tenant=document.tenant, table="keys", field="dek", purpose="wrap")
         # The stable root is left out: it names things and never seals.
         self._keks = {version: self.derive(context, KEY_BYTES, version) for version in self._roots if version != STABLE_VERSION}
@@ -83,6 +95,13 @@ class Keyring:
     def versions(self) -> tuple[int, ...]:
         return tuple(sorted((version for version in self._roots if version != STABLE_VERSION), reverse=True))
 
+    @property
+    def kept_versions(self) -> tuple[int, ...]:
+        return tuple(sorted({kept.version for kept in self._document.kept}))
+
+    def refresh(self) -> None:
+        """A document in memory does not change; ``consent.keys.live`` reads it anew."""
+
     def wrap(self, dek: bytes) -> Wrapped:
         version = self._document.current
         return Wrapped(bytes=pack_wrapped(version, aes_key_wrap_with_padding(self._keks[version], dek)), version=version)
@@ -99,6 +118,18 @@ class Keyring:
             return aes_key_unwrap_with_padding(kek, payload)
         except InvalidUnwrap:
             raise VaultError("not_authentic", "a wrapped key was changed, or belongs to another keyring") from None
+
+    def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
+        """Nothing is far away here."""
+
+    def rewrap_many(self, wrapped: Sequence[Wrapped]) -> list[Wrapped | None]:
+        return [self._rewrap(each) for each in wrapped]
+
+    def _rewrap(self, wrapped: Wrapped) -> Wrapped | None:
+        try:
+            return self.wrap(self.unwrap(wrapped))
+        except VaultError:
+            return None
 
     def derive(self, info: str, length: int, version: int | None = None) -> bytes:
         chosen = self._document.current if version is None else version
@@ -142,12 +173,20 @@ class Keyring:
             )
         return Keyring(msgspec.structs.replace(self._document, current=version), where="keyring")
 
-    def without_version(self, version: int) -> Keyring:
-        """The same keyring without one old root: what is still wrapped under it is gone. The current one is refused."""
-        if version == self.current_version or version not in self.versions:
-            raise ConfigurationError("keyring_version", "only an old version that exists can be dropped", field="keyring: keys")
+    def without_version(self, version: int, *, keep: Sequence[str] = ()) -> Keyring:
+        """The same keyring without one old root: what is still wrapped under it is gone. The current one is refused.
+
+        ``keep`` names contexts whose derived keys of 32 bytes stay; without it those that earlier versions left go too.
+        """
+        if version == self.current_version or version != self.versions[-1]:  # in order: a layer between two would be missing
+            raise ConfigurationError("keyring_version", "only the oldest of several can be dropped", field="keyring: keys")
         keys = [key for key in self._document.keys if key.version != version]
-        return Keyring(msgspec.structs.replace(self._document, keys=keys), where="keyring")
+        kept = [
+            _Kept(version=version, context=context, key=base64.b64encode(self.derive(context, KEY_BYTES, version)).decode())
+            for context in keep
+        ]
+        document = msgspec.structs.replace(self._document, keys=keys, kept=(*self._document.kept, *kept) if keep else ())
+        return Keyring(document, where="keyring")
 
 
 def new_keyring(*, tenant: str, now: datetime, random_bytes: Callable[[int], bytes]) -> Keyring:
@@ -195,6 +234,13 @@ def _checked_roots(document: _Document, where: str) -> dict[int, bytes]:
     if any(hmac.compare_digest(one, other) for at, one in enumerate(values) for other in values[:at]):
         raise ConfigurationError("keyring_root", "two roots are the same", field=f"{where}: keys.root")
     return roots
+
+
+def _kept_keys(document: _Document, where: str) -> dict[tuple[str, int, int], bytes]:
+    live = {key.version for key in document.keys}
+    if any(not 1 <= kept.version < document.current or kept.version in live for kept in document.kept):
+        raise ConfigurationError("keyring_kept", "only of a dropped version keys are kept", field=f"{where}: kept.version")
+    return {(kept.context, KEY_BYTES, kept.version): _root(kept.key, f"{where}: kept.key") for kept in document.kept}
 
 
 def _root(text: str, where: str) -> bytes:

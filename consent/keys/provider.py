@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from schemas.errors import VaultError
@@ -51,6 +52,15 @@ class KeyProvider(Protocol):
         """All live versions, newest first."""
         ...
 
+    @property
+    def kept_versions(self) -> tuple[int, ...]:
+        """Versions that wrap and unwrap nothing any more, and of which some derived keys were kept."""
+        ...
+
+    def refresh(self) -> None:
+        """Read anew what may have been rotated by another process. MUST refuse to become another keyring."""
+        ...
+
     def wrap(self, dek: bytes) -> Wrapped:
         """Wrap a data key under the current version."""
         ...
@@ -63,8 +73,35 @@ class KeyProvider(Protocol):
         """Return the data key. Raises VaultError if its version was dropped or the bytes were changed."""
         ...
 
+    def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
+        """Say which will be asked for in a moment: one round trip where a provider is remote. Reports nothing wrong."""
+        ...
+
+    def rewrap_many(self, wrapped: Sequence[Wrapped]) -> list[Wrapped | None]:
+        """Wrap the same data keys under the current version; None for one that can never be opened."""
+        ...
+
     def derive(self, info: str, length: int, version: int | None = None) -> bytes:
         """Derive ``length`` bytes for one use by HKDF-SHA-256 with ``info|version``; None means the current version."""
+        ...
+
+
+class KeyRotation(Protocol):
+    """What changes the roots. Each step is done once, whoever says it twice; a crash leaves the keyring before or after it."""
+
+    def announce(self, *, now: datetime) -> int:
+        """Make one more version that opens and is looked up; answer it. An announced one that waits is answered again."""
+        ...
+
+    def promote(self, version: int) -> None:
+        """Make an announced version the current one."""
+        ...
+
+    def drop(self, version: int, *, keep: Sequence[str] = ()) -> None:
+        """Destroy the oldest version. ``keep`` names contexts whose derived keys of 32 bytes outlive it.
+
+        Without ``keep`` what earlier versions left goes too.
+        """
         ...
 
 

@@ -14,8 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from consent.blind_index import BlindIndex, IndexKind
-from consent.keys.keyring import new_keyring
+from consent.blind_index import BlindIndex, IndexKind, lookup_contexts
+from consent.keys.keyring import keyring_from_json, new_keyring
+from consent.keys.live import LiveKeys
 from consent.keys.provider import STABLE_VERSION
 from schemas.errors import VaultError
 from schemas.fields.contact import read_email, read_phone
@@ -190,11 +191,66 @@ def test_no_lookup_fails_while_the_key_rotates() -> None:
         assert waiting.current(kind, "volga", value) == old
         for index in (waiting, writing):
             assert index.candidates(kind, "volga", value)[0] == index.current(kind, "volga", value)
-            assert set(map(repr, (old, new))) == set(map(repr, index.candidates(kind, "volga", value)))
+            found = {(each.version, each.digest) for each in index.candidates(kind, "volga", value)}
+            assert found == {old[:2], new[:2], writing.layered(*old[:2])[:2]}
+        # who knows only of the announcement writes both, so that whoever writes the new one alone meets it
+        assert [each.version for each in waiting.candidates(kind, "volga", value) if each.write] == [1, 2]
+        assert [each.version for each in writing.candidates(kind, "volga", value) if each.write] == [2]
     assert writing.fingerprint_candidates("volga", PHONE)[1].digest == INDEX.fingerprint("volga", PHONE)
     assert BlindIndex(promoted.without_version(1), "acme").candidates(IndexKind.PHONE, "volga", PHONE) == (
         writing.current(IndexKind.PHONE, "volga", PHONE),
     )
+
+
+def test_a_layered_digest_is_found_over_any_number_of_rotations() -> None:
+    """Nobody has the value any more; what stands is brought from key to key, and the roots before are destroyed."""
+    keyring, digest = KEYRING, INDEX.current(IndexKind.PHONE, "volga", PHONE)
+    first = digest
+    for version in (2, 3, 4):
+        keyring = keyring.with_new_version(now=NOW, random_bytes=os.urandom)
+        index = BlindIndex(keyring, "acme")
+        assert digest.digest in {each.digest for each in index.candidates(IndexKind.PHONE, "volga", PHONE)}
+        digest = index.layered(digest.version, digest.digest)
+        assert digest.version == version
+        keyring = keyring.without_version(version - 1, keep=lookup_contexts("acme"))
+        assert keyring.kept_versions == tuple(range(1, version))
+        after = BlindIndex(keyring_from_json(keyring.to_json(), where="test"), "acme")
+        found = after.candidates(IndexKind.PHONE, "volga", PHONE)
+        assert digest.digest in {each.digest for each in found}
+        assert first.digest not in {each.digest for each in found}
+        assert [each.version for each in found if each.write] == [version]
+        assert digest.digest not in {each.digest for each in after.candidates(IndexKind.PHONE, "s7", PHONE)}
+    with pytest.raises(VaultError, match="key_version_missing"):  # what was kept opens nothing
+        keyring.derive("leadgate/v1|acme|keys|dek|wrap", 32, 1)
+    forgotten = keyring.with_new_version(now=NOW, random_bytes=os.urandom).without_version(4)
+    assert forgotten.kept_versions == ()
+
+
+def test_layers_are_hmac_of_the_digest_below() -> None:
+    rotated = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom)
+    key = rotated.derive("leadgate/v1|acme|blind_index|layer|lookup", 32, 2)
+    below = INDEX.phone("volga", PHONE)
+    assert BlindIndex(rotated, "acme").layered(1, below) == (2, hmac.digest(key, below, "sha256"), False)
+
+
+def test_an_index_takes_a_rotation_up_when_it_is_told_to() -> None:
+    held = [KEYRING]
+    index = BlindIndex(LiveKeys(lambda: held[0]), "acme")
+    held[0] = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom)
+    assert index.versions == (1,)
+    index.refresh()
+    assert index.versions == (2, 1)
+    assert index.phone("volga", PHONE) == BlindIndex(held[0], "acme").phone("volga", PHONE)
+
+
+def test_a_suppression_survives_rotations_and_finds_nothing_else() -> None:
+    rotated = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom).without_version(1)
+    digest = INDEX.suppression(IndexKind.PHONE, "volga", PHONE)
+    assert digest == BlindIndex(rotated, "acme").suppression(IndexKind.PHONE, "volga", PHONE)
+    assert digest not in {each.digest for each in INDEX.candidates(IndexKind.PHONE, "volga", PHONE)}
+    assert digest != INDEX.suppression(IndexKind.PHONE, "s7", PHONE)
+    with pytest.raises(VaultError, match="not_normalised"):
+        INDEX.suppression(IndexKind.PHONE, "volga", "8 900")
 
 
 # -- duplicates -----------------------------------------------------------------------------------------------------------
