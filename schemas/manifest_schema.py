@@ -28,6 +28,7 @@ class CapabilitiesSchema(Part):
     batch_size = fields.Integer(strict=True, required=True, validate=validate.Range(min=1, max=100_000))
     lookup = fields.Boolean()
     suppress = fields.Boolean()
+    suppress_fields = fields.List(Slug(), validate=validate.Length(min=1))
     erase = fields.Boolean()
     key_length = fields.Integer(strict=True, validate=validate.Range(min=SHORTEST_KEY, max=LONGEST_KEY))
 
@@ -64,6 +65,14 @@ class ManifestSchema(Part):
         missing = {name for name in data.get("requires", ()) for told in data["discloses"].values() if name not in told}
         if missing:
             raise ValidationError({"requires": [f"not disclosed for every purpose: {', '.join(sorted(missing))}"]})
+
+    @validates_schema
+    def tells_nothing_new_to_stop(self, data: dict[str, Any], **_: Any) -> None:
+        needed = set(data["capabilities"].get("suppress_fields", ()))
+        undisclosed = {name for name in needed for told in data["discloses"].values() if name not in told}
+        if undisclosed:
+            names = ", ".join(sorted(undisclosed))
+            raise ValidationError({"capabilities": {"suppress_fields": [f"not disclosed for every purpose: {names}"]}})
 
     @validates_schema
     def transport_fits_capabilities(self, data: dict[str, Any], **_: Any) -> None:

@@ -7,6 +7,7 @@ to match them to what was sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -50,6 +51,12 @@ class RecordMeaning(StrEnum):
     REJECTED = "rejected"
     DEFERRED = "deferred"
     UNCERTAIN = "uncertain"
+    ABSENT = "absent"  # of suppress and erase: the vendor has no such record
+
+
+def speaks_of_absence(outcomes: Mapping[str, RecordMeaning]) -> bool:
+    """Whether a table of outcomes has a word for a record that is not there: no answer to a delivery."""
+    return RecordMeaning.ABSENT in outcomes.values()
 
 
 _PATH: Final = validate.Regexp(r"/(?!/)[A-Za-z0-9._~/{}:@!$&'()*+,;=-]*\Z", error="must be a path beginning with a single /")
@@ -160,6 +167,8 @@ class OperationsSchema(Part):
                 raise ValidationError({verb: {"results": ["is required: say how the answer tells what became of each record"]}})
         if "record" in data["deliver"] and data["deliver"]["record"]:
             raise ValidationError({"deliver": {"record": ["the record of deliver is the manifest's mapping"]}})
+        if speaks_of_absence(data["deliver"]["outcomes"]):
+            raise ValidationError({"deliver": {"outcomes": ["absent is no outcome of a delivery"]}})
 
 
 class RestTransportSchema(Part):

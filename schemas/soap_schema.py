@@ -14,7 +14,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from schemas import complaints
 from schemas.fields.setting import Choice, Text
-from schemas.rest_schema import ExpectedSchema, RecordMeaning
+from schemas.rest_schema import ExpectedSchema, RecordMeaning, speaks_of_absence
 from schemas.settings_schema import Part
 
 
@@ -112,6 +112,8 @@ class SoapOperationsSchema(Part):
                 raise ValidationError({verb: {"outcomes": ["is required: what does each status word mean?"]}})
         if data["deliver"]["record"]:
             raise ValidationError({"deliver": {"record": ["the record of deliver is the manifest's mapping"]}})
+        if speaks_of_absence(data["deliver"]["outcomes"]):
+            raise ValidationError({"deliver": {"outcomes": ["absent is no outcome of a delivery"]}})
 
 
 class SoapTransportSchema(Part):

@@ -58,15 +58,7 @@ class Destination(ABC):
             )
         if len(set(keys)) != len(keys):
             raise TerminalError("key_twice_in_batch", "one key stands twice in a batch", field=self.endpoint.destination)
-        receipts = self._guarded(lambda: list(self._deliver(batch)))
-        by_key = {receipt.key: receipt for receipt in receipts}
-        if len(by_key) != len(receipts) or not by_key.keys() <= set(keys):
-            raise UncertainError(
-                "answer_does_not_match", "the answer cannot be matched to what was sent", field=self.endpoint.destination
-            )
-        return [
-            by_key.get(key) or DeliveryReceipt(key=key, outcome=Outcome.UNCERTAIN, code="missing_in_answer") for key in keys
-        ]
+        return self._matched_to(keys, self._guarded(lambda: list(self._deliver(batch))))
 
     def lookup(self, keys: Sequence[str]) -> dict[str, Found]:
         """Read back which of ``keys`` stand at the destination; absent from the answer means certainly not there.
@@ -77,14 +69,23 @@ class Destination(ABC):
         return self._guarded(lambda: self._lookup(keys)) if keys else {}
 
     def suppress(self, batch: Sequence[Disclosure]) -> list[DeliveryReceipt]:
-        """Tell the destination to stop using these records (do not call)."""
+        """Tell the destination to stop using these records (do not call).
+
+        ``fields`` holds no more than ``suppress_fields`` of the capabilities: unless that is declared, the key MUST be enough.
+
+        Safe to repeat. One receipt a record, in order; ``vendor_words.ABSENT`` is the code of one that is not there.
+        """
         self._require("suppress", supported=self.manifest.capabilities.suppress)
-        return self._guarded(lambda: list(self._suppress(batch))) if batch else []
+        keys = [disclosure.key for disclosure in batch]
+        return self._matched_to(keys, self._guarded(lambda: list(self._suppress(batch)))) if batch else []
 
     def erase(self, keys: Sequence[str]) -> list[DeliveryReceipt]:
-        """Have the destination destroy these records; a vendor that only hides them does not declare ``erase``."""
+        """Have the destination destroy these records; a vendor that only hides them does not declare ``erase``.
+
+        Safe to repeat; receipts as those of ``suppress``.
+        """
         self._require("erase", supported=self.manifest.capabilities.erase)
-        return self._guarded(lambda: list(self._erase(keys))) if keys else []
+        return self._matched_to(keys, self._guarded(lambda: list(self._erase(keys)))) if keys else []
 
     def check(self) -> Health:
         """Sign in and look, write nothing. Never raises."""
@@ -114,6 +115,17 @@ class Destination(ABC):
         raise TerminalError("unsupported", "erase is declared but not implemented", field=self.name)
 
     # -- shared --------------------------------------------------------------------------------------------------------
+
+    def _matched_to(self, keys: Sequence[str], receipts: list[DeliveryReceipt]) -> list[DeliveryReceipt]:
+        """One receipt a key, in order. A key that was not asked for, or two receipts for one: nothing in the answer counts."""
+        by_key = {receipt.key: receipt for receipt in receipts}
+        if len(by_key) != len(receipts) or not by_key.keys() <= set(keys):
+            raise UncertainError(
+                "answer_does_not_match", "the answer cannot be matched to what was sent", field=self.endpoint.destination
+            )
+        return [
+            by_key.get(key) or DeliveryReceipt(key=key, outcome=Outcome.UNCERTAIN, code="missing_in_answer") for key in keys
+        ]
 
     def _require(self, verb: str, *, supported: bool) -> None:
         if not supported:

@@ -61,7 +61,7 @@ def build_manifest(data: Any, *, shown: str) -> Manifest:
         name=loaded["name"],
         kind=loaded["kind"],
         title={str(language): title for language, title in loaded["title"].items()},
-        capabilities=Capabilities(**loaded["capabilities"]),
+        capabilities=_capabilities(loaded["capabilities"]),
         limits=Limits(**loaded.get("limits", {})),
         discloses={purpose: frozenset(names) for purpose, names in loaded["discloses"].items()},
         requires=frozenset(loaded.get("requires", ())),
@@ -70,6 +70,10 @@ def build_manifest(data: Any, *, shown: str) -> Manifest:
         mapping=loaded.get("mapping", {}),
         exemptions=loaded.get("exemptions", {}),
     )
+
+
+def _capabilities(loaded: dict[str, Any]) -> Capabilities:
+    return Capabilities(**{**loaded, "suppress_fields": frozenset(loaded.get("suppress_fields", ()))})
 
 
 def complaint(complaints: list[tuple[str, str]], *, shown: str) -> ConfigurationError:

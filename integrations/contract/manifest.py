@@ -20,6 +20,7 @@ class Capabilities:
     batch_size: int  # records a call, the vendor's largest safe batch
     lookup: bool = False  # records can be found again by our key
     suppress: bool = False
+    suppress_fields: frozenset[str] = frozenset()  # what it needs for that beside our key; empty: the key is enough
     erase: bool = False
     key_length: int = 26  # characters the vendor keeps of our key, 20 to 26
 

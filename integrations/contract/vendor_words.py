@@ -8,6 +8,8 @@ from typing import Any
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _REFERENCE = re.compile(r"[A-Za-z0-9_.:/=+-]{1,128}")
 
+#: The code of a receipt for a record that was to be suppressed or erased and is not there under our key.
+ABSENT = "absent"
 #: Stands where a vendor's word was not fit to be kept.
 UNREADABLE = "unreadable_code"
 

@@ -16,6 +16,7 @@ from requests.auth import HTTPBasicAuth
 
 from integrations.contract.destination import Destination, Health
 from integrations.contract.manifest import Endpoint, Manifest
+from integrations.contract.vendor_words import ABSENT
 from integrations.declarative.rest_answers import Sent, collect_found, read_body, read_receipts
 from integrations.declarative.rest_plan import Operation, RestPlan, as_word, dig, read_plan
 from integrations.transports.http import GuardedSession, Intent, open_session
@@ -106,7 +107,7 @@ class RestDestination(Destination):
     def _write(self, operation: Operation, sent: Sequence[Sent]) -> list[DeliveryReceipt]:
         response = self._send(operation, sent, Intent.WRITE)
         if operation.one_by_one and response.status_code == _NOT_FOUND and operation is not self.plan.operations["deliver"]:
-            return [DeliveryReceipt(key=one.key, outcome=Outcome.ACCEPTED, code="absent") for one in sent]
+            return [DeliveryReceipt(key=one.key, outcome=Outcome.ACCEPTED, code=ABSENT) for one in sent]
         return read_receipts(self.plan, operation, read_body(self.plan, response, Intent.WRITE), sent)
 
     def _send(self, operation: Operation, sent: Sequence[Sent], intent: Intent) -> requests.Response:

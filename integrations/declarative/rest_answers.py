@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 import requests
 
-from integrations.contract.vendor_words import safe_code, safe_reference
+from integrations.contract.vendor_words import ABSENT, safe_code, safe_reference
 from integrations.declarative.rest_plan import Operation, RestPlan, Results, as_word, dig
 from integrations.transports.answers import expect_success, read_json, retry_after
 from integrations.transports.http import Intent, unanswered
@@ -33,6 +33,7 @@ _OUTCOMES = {
     RecordMeaning.REJECTED: Outcome.REJECTED,
     RecordMeaning.DEFERRED: Outcome.DEFERRED,
     RecordMeaning.UNCERTAIN: Outcome.UNCERTAIN,
+    RecordMeaning.ABSENT: Outcome.ACCEPTED,
 }
 _CREATED = {RecordMeaning.CREATED: True, RecordMeaning.UPDATED: False}
 
@@ -166,6 +167,8 @@ def _receipt(plan: RestPlan, operation: Operation, results: Results) -> Callable
                 meaning = plan.codes.get(as_word(word), meaning)
             name = results.field(result)
             field = plan.mapper.our_name(name) if isinstance(name, str) else None
+        elif meaning is RecordMeaning.ABSENT:
+            code = ABSENT
         reference = read_reference(result)
         return DeliveryReceipt(
             key=one.key,

@@ -153,11 +153,19 @@ class _Binder:
     def __init__(self, manifest: Manifest, options: Mapping[str, Any], place: str) -> None:
         self._options = options
         self._disclosed = frozenset[str]().union(*manifest.discloses.values())
+        self._suppress_fields = manifest.capabilities.suppress_fields
         self._batch_size = manifest.capabilities.batch_size
         self._place = place
 
     def mapper(self, mapping: Mapping[str, Any], place: str) -> Mapper:
         return compile_mapping(mapping, disclosed=self._disclosed, options=self._options, place=place)
+
+    def _record(self, verb: str, mapping: Mapping[str, Any], place: str) -> Mapper | None:
+        """A record that is looked up, suppressed or erased: the person may be gone, so our key must do, or what is declared."""
+        if not mapping:
+            return None
+        needed = self._suppress_fields if verb == "suppress" else ()
+        return compile_mapping(mapping, disclosed=needed, options=self._options, place=place)
 
     def operation(self, verb: str, node: Mapping[str, Any]) -> Operation:
         place = f"{self._place}.{verb}"
@@ -168,7 +176,7 @@ class _Binder:
             path=self.path(node["path"], verb),
             one_by_one=one_by_one,
             records=_split(node["records"]) if "records" in node else None,
-            record=self.mapper(node["record"], f"{place}.record") if node["record"] else None,
+            record=self._record(verb, node["record"], f"{place}.record"),
             body=body.apply("", {}),
             idempotency_header=node.get("idempotency_header"),
             most=1 if one_by_one or "records" not in node else node.get("most", self._batch_size),

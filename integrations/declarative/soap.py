@@ -30,7 +30,7 @@ from lxml import etree
 
 from integrations.contract.destination import Destination, Health
 from integrations.contract.manifest import Endpoint, Manifest
-from integrations.contract.vendor_words import safe_code, safe_reference
+from integrations.contract.vendor_words import ABSENT, safe_code, safe_reference
 from integrations.declarative.soap_plan import Fault as Meaning
 from integrations.declarative.soap_plan import Operation, SoapPlanner
 from integrations.transports.http import Intent
@@ -51,6 +51,7 @@ _OUTCOMES: Final = {
     RecordMeaning.REJECTED: Outcome.REJECTED,
     RecordMeaning.DEFERRED: Outcome.DEFERRED,
     RecordMeaning.UNCERTAIN: Outcome.UNCERTAIN,
+    RecordMeaning.ABSENT: Outcome.ACCEPTED,
 }
 #: Seconds a batch that was refused because of a record may go on. The pipeline's lease outlasts one call by its call margin,
 #: five seconds unless configured otherwise; this must stay below it.
@@ -196,6 +197,8 @@ class SoapDestination(Destination):
         code = safe_code(words.get(at.code), sent=record)
         if meaning is RecordMeaning.REJECTED and code is not None:
             meaning = self.plan.codes.get(code, meaning)
+        if meaning is RecordMeaning.ABSENT:
+            code = ABSENT
         return DeliveryReceipt(
             key=key,
             outcome=Outcome.UNCERTAIN if meaning is None else _OUTCOMES[meaning],

@@ -177,8 +177,10 @@ class SoapPlanner:
 
     def _operation(self, verb: str, node: Mapping[str, Any], service: SoapService, mapper: Mapper) -> Operation:
         record: Record = mapper.apply if verb == "deliver" else _key_alone
-        if node["record"]:
-            record = self._compile(node["record"], f"transport.operations.{verb}.record").apply
+        if node["record"]:  # looked up, suppressed or erased: the person may be gone, so our key must do, or what is declared
+            needed = self._manifest.capabilities.suppress_fields if verb == "suppress" else ()
+            place = f"{self._shown}: transport.operations.{verb}.record"
+            record = compile_mapping(node["record"], disclosed=needed, options=self._options, place=place).apply
         results = node["results"]
         return Operation(
             name=node["name"],

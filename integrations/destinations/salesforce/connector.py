@@ -16,6 +16,7 @@ import msgspec
 
 from integrations.contract.destination import Destination, Health
 from integrations.contract.manifest import Endpoint, Manifest
+from integrations.contract.vendor_words import ABSENT
 from integrations.destinations.salesforce.hard_delete import hard_delete
 from integrations.destinations.salesforce.org import Org
 from integrations.destinations.salesforce.verdicts import row_receipt
@@ -162,7 +163,7 @@ def _setting(manifest: Manifest, key: str, kind: type[T]) -> T:
 
 
 def _absent(key: str) -> DeliveryReceipt:
-    return DeliveryReceipt(key=key, outcome=Outcome.ACCEPTED, code="absent")
+    return DeliveryReceipt(key=key, outcome=Outcome.ACCEPTED, code=ABSENT)
 
 
 def _erased(key: str, ids: Sequence[str], gone: frozenset[str]) -> DeliveryReceipt:

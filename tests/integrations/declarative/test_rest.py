@@ -176,6 +176,7 @@ ONE_BY_ONE = {
     "capabilities__batch_size": 1,
     "capabilities__lookup": True,
     "capabilities__suppress": True,
+    "capabilities__suppress_fields": ["phone"],
     "capabilities__erase": True,
     DELIVER: {"method": "PUT", "path": "/{list}/leads/{key}", "results": {"match": "whole", "reference": "ref"}},
     "transport__operations__lookup": {"method": "GET", "path": "/leads/{key}"},
