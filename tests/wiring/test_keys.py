@@ -64,7 +64,11 @@ def test_a_second_key_that_does_not_belong_there_stops_signing(settings: Setting
     witness = SignerKey(name=settings.log_origin, seed=b"\x02" * 32, kind=Kind.ED25519_COSIGNATURE)
     stranger = SignerKey(name="other.example.org", seed=b"\x02" * 32)
     first = settings.log_key_path.read_text()
-    for line, error in ((stranger.line(), ConfigurationError), (witness.line(), ConfigurationError), ("PRIVATE", AuditError)):
+    for line, error in (
+        (stranger.line(), ConfigurationError),
+        (witness.line(), ConfigurationError),
+        ("PRIVATE+KEY+half", AuditError),
+    ):
         settings.log_key_path.write_text(f"{first}{line}\n")
         with pytest.raises(error) as caught:
             open_log_keys(settings)
