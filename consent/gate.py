@@ -8,29 +8,35 @@ A lead passes only if every line holds; the numbers stand in the code below.
  4. consent was given, and not in the future           ANCR B1: notice, then agreement, then use
  5. ... not before the notice existed                  ANCR B1
  6. ... not after the notice was retired               GDPR 7(2): the person saw what was in force
+    ... and no newer version asks for new consent      see ``consent.notices``: stale by rule, not by accident
  7. each purpose is one the brand knows                GDPR 5(1)(b), 152-FZ 5(2)
  8. ... and one the notice names                       GDPR 7(2), recital 42; 152-FZ 9(1)
  9. ... and its term is not over                       152-FZ 9(4): consent names its term
 10. ... and it was not withdrawn since                 GDPR 7(3); 152-FZ 9(2), 15(2); 38-FZ 18(1): stop at once
+    ... and it stands alone, with evidence              where it is for marketing: 152-FZ 15(1), 38-FZ 18(1); where the law of
+                                                       the person's country asks for one purpose each: 152-FZ 9(1)
 11. the person's country is one the brand serves
 12. a destination may have it                          kind, fields, country: see ``consent.policy``
+    ... and the border to it is open by now             152-FZ 12: notified, and where it must be, reviewed
 13. ... and can use it, and reach the person            GDPR 5(1)(c): what cannot be used is not handed over
 14. the same request is not already under way
 
 Lines 8 to 10 are about one purpose each: consent is given and taken back by purpose (152-FZ practice: one purpose, one
 consent), so a lead whose other purpose still stands is admitted for that one, and the verdict says what fell away.
 
-``may_send`` asks lines 2 to 10 and 12 again in the moment of sending, from the record alone.
+``may_send`` asks lines 2 to 10 and 12 again in the moment of sending, from the record alone. Evidence and the person's country
+were weighed at admission and cannot change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from consent.policy import Permission, permissions_of
+from consent.notices import stale_from
+from consent.policy import Permission, closed_borders, permissions_of
 from schemas.lead import ConsentClaim, Lead
 from schemas.policy import BrandPolicy, Notice
 from schemas.verdict import Finding, Route, Verdict
@@ -43,6 +49,7 @@ ALL_PURPOSES: Final = "*"
 #: ISO 3166-1 user-assigned: nobody said which country.
 _NO_COUNTRY: Final = "ZZ"
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 #: A call back needs one of these; where a destination needs a certain one, its manifest requires it.
 _WAYS: Final = frozenset({"phone", "email"})
 
@@ -59,6 +66,8 @@ MENDABLE: Final = frozenset(
         Reason.CONSENT_IN_FUTURE,
         Reason.CONSENT_BEFORE_NOTICE,
         Reason.NO_WAY_TO_REACH,
+        Reason.NO_EVIDENCE,
+        Reason.NO_TRANSFER_BASIS,
     }
 )
 
@@ -118,6 +127,9 @@ class Gate:
         self._by_route = {(one.destination, one.purpose): one for permitted in self._permissions.values() for one in permitted}
         self._routes = {key: Route(destination=key[0], purpose=key[1]) for key in self._by_route}
         self._last_moment = {code: purpose.valid_for for code, purpose in policy.purposes.items()}
+        self._marketing = frozenset(code for code, purpose in policy.purposes.items() if purpose.marketing is not None)
+        self._stale_from = stale_from(policy.notices.values())
+        self._opens_at = closed_borders(policy)
 
     # -- at admission ---------------------------------------------------------------------------------------------------
 
@@ -131,15 +143,18 @@ class Gate:
             against.append(Finding(reason=Reason.UNKNOWN_TOPIC, field="topic.code"))
         claim = lead.consent
         notice = policy.notices.get((claim.notice_id, claim.notice_version, claim.notice_language))
-        against += _about_notice(notice, claim, now)  # 2 to 6
+        against += self._about_notice(notice, claim, now)  # 2 to 6
         usable, fallen = self._usable(claim, notice, standing.withdrawn, now)  # 7 to 10
+        if notice is not None and len(notice.purposes) > 1 and _must_be_one(policy, lead.country, claim.given_at):  # 10
+            hint = "consent in this country is given for one purpose at a time; this text names several"
+            against.append(Finding(reason=Reason.CONSENT_NOT_SEPARATE, field="consent.notice_id", hint=hint))
         # A word nobody knows may be a purpose the person did agree to: somebody looks, even if another purpose stands.
         against += [one for one in fallen if one.reason is Reason.UNKNOWN_PURPOSE] if usable else fallen
         if lead.country not in policy.countries:  # 11
             against.append(_about_country(lead.country))
         routes: tuple[Route, ...] = ()
         if usable:
-            routes, unreachable = self._reachable(usable, lead.fields.reveal().keys())  # 12, 13
+            routes, unreachable = self._reachable(usable, lead.fields.reveal().keys(), now)  # 12, 13
             if not routes:
                 against += unreachable
         if standing.duplicate_of is not None:  # 14
@@ -158,6 +173,8 @@ class Gate:
             fallen.append(Finding(reason=Reason.NO_CONSENT, field="consent.purposes"))
         for place, code in enumerate(claim.purposes):
             found = self._about_purpose(code, notice, claim.given_at, withdrawn, now)
+            if found is None and code in self._marketing and not claim.evidence:  # 10
+                found = _about_evidence()
             if found is None:
                 usable.append(code)
             else:
@@ -176,18 +193,30 @@ class Gate:
             return Reason.CONSENT_EXPIRED, "the term of this purpose is over"
         if withdrawn and _withdrawn_since(withdrawn, code, given_at):  # 10
             return Reason.WITHDRAWN, "this purpose was withdrawn after consent was given"
+        if code in self._marketing and notice is not None and len(notice.purposes) > 1:  # 10
+            return Reason.CONSENT_NOT_SEPARATE, "a marketing purpose needs a text that names it alone"
         return None
 
-    def _reachable(self, usable: list[str], present: Iterable[str]) -> tuple[tuple[Route, ...], list[Finding]]:
+    def _about_notice(self, notice: Notice | None, claim: Shown, now: datetime) -> list[Finding]:
+        against = _about_notice(notice, claim, now)
+        if notice is not None and self._stale_from and now >= self._stale_from.get(notice.key, _NEVER):  # 6
+            hint = "a newer version of this notice asks for new consent"
+            against.append(Finding(reason=Reason.CONSENT_STALE, field="consent.notice_version", hint=hint))
+        return against
+
+    def _reachable(self, usable: list[str], present: Iterable[str], now: datetime) -> tuple[tuple[Route, ...], list[Finding]]:
         if _WAYS.isdisjoint(present):
             return (), [Finding(reason=Reason.NO_WAY_TO_REACH, field="phone", hint="neither a phone nor an e-mail is given")]
         routes: list[Route] = []
         lacking: set[str] = set()
-        permitted = False
+        permitted = closed = False
         for permissions in self._permissions.values():
             for one in permissions:
                 if one.purpose not in usable:
                     continue
+                if self._opens_at and self._opens_at.get(one.destination, now) > now:
+                    closed = True
+                    break
                 permitted = True
                 missing = one.requires.difference(present)
                 if not missing:
@@ -196,6 +225,8 @@ class Gate:
                 lacking |= missing
         if routes:
             return tuple(routes), []
+        if closed and not permitted:
+            return (), [_about_border()]
         if not permitted:
             return (), [Finding(reason=Reason.NO_DESTINATION, hint="no destination may have this lead under its purposes")]
         hint = "no destination can use the lead without it"
@@ -218,14 +249,17 @@ class Gate:
         if any(code in (purpose, ALL_PURPOSES) for code, _ in record.withdrawn):
             return Finding(reason=Reason.WITHDRAWN, field="consent.purposes")
         notice = self.policy.notices.get((record.notice_id, record.notice_version, record.notice_language))
-        against = _about_notice(notice, record, now)
+        against = self._about_notice(notice, record, now)
         found = self._about_purpose(purpose, notice, record.given_at, withdrawn, now)
         if found is not None:
             against.append(Finding(reason=found[0], field="consent.purposes", hint=found[1]))
-        if against:
-            return against[0]
-        if (destination, purpose) not in self._by_route:
+        return against[0] if against else self._about_route(destination, purpose, now)
+
+    def _about_route(self, destination: str, purpose: str, now: datetime) -> Finding | None:
+        if (destination, purpose) not in self._by_route:  # 12
             return Finding(reason=Reason.NO_DESTINATION, hint="the destination may no longer have it for this purpose")
+        if self._opens_at and self._opens_at.get(destination, now) > now:  # 12
+            return _about_border()
         return None
 
     def fields_to_disclose(self, destination: str, purpose: str) -> tuple[str, ...]:
@@ -252,6 +286,20 @@ def _about_notice(notice: Notice | None, claim: Shown, now: datetime) -> list[Fi
         hint = "lies after this version of the notice was retired"
         against.append(Finding(reason=Reason.NOTICE_RETIRED, field="consent.given_at", hint=hint))
     return against
+
+
+def _must_be_one(policy: BrandPolicy, country: str, given_at: datetime) -> bool:
+    since = policy.one_purpose_from.get(country)
+    return since is not None and given_at >= since
+
+
+def _about_border() -> Finding:
+    hint = "the recorded basis of the transfer abroad does not hold yet"
+    return Finding(reason=Reason.NO_TRANSFER_BASIS, hint=hint)
+
+
+def _about_evidence() -> tuple[Reason, str]:
+    return Reason.NO_EVIDENCE, "a marketing purpose needs the digest of what shows the agreement"
 
 
 def _about_country(country: str) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -37,7 +38,7 @@ def permissions_of(policy: BrandPolicy) -> Mapping[str, tuple[Permission, ...]]:
 
 def _permitted(policy: BrandPolicy, recipient: Recipient) -> list[Permission]:
     # 152-FZ Art. 12, GDPR Art. 44: no transfer abroad without a recorded basis.
-    if recipient.country != policy.home_country and not recipient.transfer_basis:
+    if recipient.country != policy.home_country and not recipient.transfer_basis and recipient.cross_border is None:
         return []
     found = []
     for code in recipient.purposes:
@@ -51,6 +52,17 @@ def _permitted(policy: BrandPolicy, recipient: Recipient) -> list[Permission]:
         if fields and requires <= frozenset(fields):
             found.append(Permission(destination=recipient.name, purpose=code, fields=fields, requires=requires))
     return found
+
+
+def closed_borders(policy: BrandPolicy) -> Mapping[str, datetime]:
+    """By destination abroad: the moment from which its recorded basis allows the transfer."""
+    return MappingProxyType(
+        {
+            name: recipient.cross_border.allowed_from
+            for name, recipient in policy.recipients.items()
+            if recipient.cross_border is not None and recipient.country != policy.home_country
+        }
+    )
 
 
 def disclosed(recipient: Recipient, purpose: Purpose) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from schemas.vocabulary import Language, RecipientKind
 
 
 class Marketing(StrEnum):
-    """The way a purpose is advertised to the person; such a purpose needs a consent of its own (152-FZ Art. 15, 38-FZ Art. 18)."""
+    """The way a purpose advertises to the person: it needs a consent of its own (152-FZ Art. 15, 38-FZ Art. 18)."""
 
     CALL = "call"
     SMS = "sms"
@@ -51,8 +51,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossBorder:
-    """The recorded basis of a transfer to one country (152-FZ Art. 12: notify first; where protection is not adequate, wait for the
-    end of the regulator's review). ``allowed_from`` is worked out from both dates.
+    """The recorded basis of a transfer to one country. ``allowed_from`` is worked out from what was recorded.
+
+    152-FZ Art. 12: the regulator is told first; where protection is not adequate, its review must be over.
     """
 
     country: str  # ISO 3166-1 alpha-2

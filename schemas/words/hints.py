@@ -49,6 +49,13 @@ _GATE: Final[Mapping[str, str]] = {
     "the notice does not name this purpose": "в тексте согласия эта цель не названа",
     "the term of this purpose is over": "срок согласия на эту цель истёк",
     "this purpose was withdrawn after consent was given": "согласие на эту цель отозвано после того, как было дано",
+    "a marketing purpose needs the digest of what shows the agreement": "для рекламной цели нужен отпечаток доказательства",
+    "a marketing purpose needs a text that names it alone": "рекламной цели нужен отдельный текст, где названа только она",
+    "consent in this country is given for one purpose at a time; this text names several": (
+        "в этой стране согласие даётся на одну цель; в этом тексте их несколько"
+    ),
+    "a newer version of this notice asks for new consent": "новая версия этого текста требует нового согласия",
+    "the recorded basis of the transfer abroad does not hold yet": "основание передачи за границу ещё не действует",
     "neither a phone nor an e-mail is given": "не указаны ни телефон, ни электронная почта",
     "no destination may have this lead under its purposes": "ни одному получателю нельзя передать лид с этими целями",
     "no destination can use the lead without it": "без этого поля лид не нужен ни одному получателю",

@@ -34,9 +34,13 @@ REASONS: Final[Mapping[str, Said]] = {
     Reason.CONSENT_IN_FUTURE: Said("consent dated in the future", "дата согласия в будущем"),
     Reason.CONSENT_BEFORE_NOTICE: Said("consent older than its notice", "согласие раньше своего текста"),
     Reason.NO_WAY_TO_REACH: Said("no way to reach the person", "нет способа связаться"),
+    Reason.NO_EVIDENCE: Said("no evidence of consent", "нет доказательств согласия"),
+    Reason.NO_TRANSFER_BASIS: Said("no basis to cross the border yet", "передача за границу пока не разрешена"),
     Reason.NO_CONSENT: Said("no consent", "нет согласия"),
     Reason.CONSENT_EXPIRED: Said("consent expired", "срок согласия истёк"),
     Reason.NOTICE_RETIRED: Said("notice retired", "текст согласия больше не действует"),
+    Reason.CONSENT_STALE: Said("consent must be renewed", "согласие нужно обновить"),
+    Reason.CONSENT_NOT_SEPARATE: Said("consent not given separately", "согласие дано не отдельно"),
     Reason.WITHDRAWN: Said("consent withdrawn", "согласие отозвано"),
     Reason.COUNTRY_NOT_SERVED: Said("country not served", "страна не обслуживается"),
     Reason.NO_DESTINATION: Said("no destination may have it", "передать некому"),
@@ -87,6 +91,14 @@ REASON_ADVICE: Final[Mapping[str, Said]] = {
         "The moderator: ask the person for the missing phone or e-mail and send the lead again.",
         "Модератор: спросите у человека недостающий телефон или почту и пришлите лид ещё раз.",
     ),
+    Reason.NO_EVIDENCE: Said(
+        "The moderator: marketing calls need proof. Attach the screenshot of the agreement and send the lead again.",
+        "Модератор: для рекламных звонков нужно доказательство. Приложите снимок согласия и пришлите лид ещё раз.",
+    ),
+    Reason.NO_TRANSFER_BASIS: Said(
+        "The officer: record the notification and its date (leadgate.yaml, cross_border), or wait for that date; then readmit.",
+        "Специалист: запишите уведомление (leadgate.yaml, cross_border) или дождитесь его даты; затем верните на проверку.",
+    ),
     Reason.NO_CONSENT: Said(
         "The moderator: without consent nothing is passed on. If it was given, state it and send the lead again.",
         "Модератор: без согласия ничего не передаётся. Если согласие было, укажите его и пришлите лид ещё раз.",
@@ -98,6 +110,14 @@ REASON_ADVICE: Final[Mapping[str, Said]] = {
     Reason.NOTICE_RETIRED: Said(
         "Nothing to mend: the text was no longer in use. The moderators must show the current version.",
         "Исправлять нечего: этот текст уже не применялся. Модераторы должны показывать действующую версию.",
+    ),
+    Reason.CONSENT_STALE: Said(
+        "Nothing to mend: a newer text asks for new consent. Ask the person anew.",
+        "Исправлять нечего: новый текст требует нового согласия. Спросите человека ещё раз.",
+    ),
+    Reason.CONSENT_NOT_SEPARATE: Said(
+        "Nothing to mend: this purpose needs a text that names it alone. Show that text and ask the person anew.",
+        "Исправлять нечего: для этой цели нужен отдельный текст. Покажите его и спросите человека ещё раз.",
     ),
     Reason.WITHDRAWN: Said(
         "Nothing to mend: the person took consent back. Only a consent given later helps.",

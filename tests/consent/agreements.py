@@ -11,12 +11,14 @@ from schemas.consent_record import ConsentRecord
 from schemas.lead import ConsentClaim, Lead
 from schemas.personal import Personal
 from schemas.policy import BrandPolicy, Notice, Purpose, Recipient, Topic
-from schemas.vocabulary import Channel, Indication, Language, RecipientKind
+from schemas.vocabulary import Channel, Indication, Language, Reason, RecipientKind
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 DIGEST = "ab" * 32
 OTHER = "cd" * 32
+#: What test_gate_terms.py tests; the decision table of test_gate.py has the rest.
+TERMS = {Reason.CONSENT_STALE, Reason.CONSENT_NOT_SEPARATE, Reason.NO_EVIDENCE, Reason.NO_TRANSFER_BASIS}
 
 
 def notice(version: str = "2", **changes: Any) -> Notice:

@@ -11,7 +11,14 @@ from tests.architecture.tree import ROOT, modules
 PAGE = (ROOT / "docs/bad-input.md").read_text(encoding="utf-8")
 _CODE = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 #: Said of a person who took consent back, of a term, or of our own routes: not bad input.
-_NOT_INPUT = {Reason.WITHDRAWN, Reason.CONSENT_EXPIRED, Reason.NOTICE_RETIRED, Reason.NO_DESTINATION}
+_NOT_INPUT = {
+    Reason.WITHDRAWN,
+    Reason.CONSENT_EXPIRED,
+    Reason.NOTICE_RETIRED,
+    Reason.CONSENT_STALE,
+    Reason.NO_DESTINATION,
+    Reason.NO_TRANSFER_BASIS,
+}
 
 
 def test_every_code_on_the_page_exists() -> None:
