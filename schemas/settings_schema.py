@@ -10,6 +10,7 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from schemas.brand_schema import BrandSchema
+from schemas.clocks_schema import ClocksSchema, calendars
 from schemas.fields.contact import Country
 from schemas.fields.setting import Duration, Slug, Text
 from schemas.log_schema import LogSchema
@@ -125,6 +126,8 @@ class SettingsSchema(Part):
     log = part(LogSchema)
     retention = part(RetentionSchema)
     delivery = fields.Nested(DeliverySchema, load_default=dict)
+    clocks = fields.Nested(ClocksSchema, load_default=lambda: ClocksSchema().load({}))
+    calendars = calendars()
     brands = by_name(BrandSchema)
     sources = by_name(SourceSchema)
     destinations = by_name(DestinationSchema)

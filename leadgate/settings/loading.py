@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from integrations.contract.source import SourceSettings
+from leadgate.settings.clocks import KEEP_IDENTIFIERS, with_clocks
 from leadgate.settings.document import read_document
 from leadgate.settings.log import log_settings
 from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Settings, SourceEntry
@@ -39,6 +40,7 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         problems.add(place, mend)
     problems.raise_if_any()
     brands = {name: _brand(name, brand, file.parent, problems) for name, brand in values["brands"].items()}
+    brands = with_clocks(brands, values, problems)
     state = _path(environment, "LEADGATE_STATE", file.parent / ".leadgate", file.parent)
     ledger_url = environment.get("LEADGATE_DATABASE_URL") or f"sqlite:///{state / 'ledger.db'}"
     if not ledger_url.startswith(_DATABASES):
@@ -60,6 +62,7 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         ledger_url=ledger_url,
         keyring_path=_path(environment, "LEADGATE_KEYRING", state / "keyring.json", file.parent),
         log_key_path=_path(environment, "LEADGATE_LOG_KEY", state / "log.key", file.parent),
+        keep_identifiers=values["clocks"].get("keep_identifiers", KEEP_IDENTIFIERS),
     )
 
 

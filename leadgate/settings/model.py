@@ -11,6 +11,7 @@ from typing import Any
 from integrations.contract.manifest import Limits
 from integrations.contract.source import SourceSettings
 from leadgate.settings.log import LogSettings
+from schemas.clocks import ClockTerms
 from schemas.personal import Personal
 from schemas.policy import DeliveryRules, Notice, Purpose, RetentionRules, Topic
 from schemas.vocabulary import Language
@@ -37,6 +38,7 @@ class BrandSettings:
     purposes: Mapping[str, Purpose]
     topics: Mapping[str, Topic]
     notices: Mapping[tuple[str, str, Language], Notice]
+    clocks: ClockTerms = field(default_factory=ClockTerms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,3 +107,4 @@ class Settings:
     ledger_url: str = field(repr=False)  # may hold a password
     keyring_path: Path
     log_key_path: Path
+    keep_identifiers: timedelta = timedelta(days=90)  # of a request that is closed

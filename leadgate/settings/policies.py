@@ -97,6 +97,7 @@ def _policy(brand: BrandSettings, recipients: Mapping[str, Recipient]) -> BrandP
         recipients=MappingProxyType(dict(recipients)),
         duplicate_window=brand.duplicate_window,
         version=policy_version(brand, recipients),
+        clocks=brand.clocks,
     )
 
 
