@@ -82,6 +82,7 @@ identifier = Table(
     Column("person_id", Id, nullable=False),
     Column("kind", Word, nullable=False),
     Column("key_version", Integer, nullable=False),
+    Column("layered_from", Integer),  # the version a layered digest began under (consent.blind_index)
 )
 Index("identifier_person", identifier.c.person_id)
 

@@ -342,3 +342,14 @@ def _published_log() -> None:
 
 def _key_rotation() -> None:
     """How far a rotation of keys has come."""
+    op.create_table(
+        "key_version",
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("announced_at", sa.BigInteger(), nullable=False),
+        sa.Column("promoted_at", sa.BigInteger(), nullable=True),
+        sa.Column("emptied_at", sa.BigInteger(), nullable=True),
+        sa.Column("dropped_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("version"),
+    )
+    # the version a layered digest began under (docs/adr/0024-blind-index-rotation.md); null for one made of its value
+    op.add_column("identifier", sa.Column("layered_from", sa.Integer(), nullable=True))
