@@ -242,3 +242,20 @@ def test_keys_are_never_the_same_twice() -> None:
     keys = [*VAULT.new_person_keys([PERSON] * 50), *(VAULT.new_person_key(PERSON) for _ in range(50))]
     assert len({key.dek for key in keys}) == len({key.key_id for key in keys}) == len({key.wrapped for key in keys}) == 100
     assert VAULT.new_person_keys([]) == []
+
+
+def test_a_batch_draws_its_randomness_in_blocks_and_gives_no_byte_twice() -> None:
+    drawn: list[bytes] = []
+
+    def remembering(count: int) -> bytes:
+        drawn.append(os.urandom(count))
+        return drawn[-1]
+
+    vault = Vault(KEYRING, "acme", random_bytes=remembering).for_one_batch()
+    keys = [vault.new_person_key(f"person-{number}") for number in range(500)]
+    sealed = [vault.seal_lead(key, "lead-1", Personal({"city": "Nowhere"})) for key in keys]
+    assert len({key.dek for key in keys} | {key.key_id for key in keys}) == 1000
+    assert len({each.envelope[21:33] for each in sealed}) == 500, "nonces"
+    assert len({each.commitment for each in sealed}) == 500, "salts"
+    assert len(drawn) < 10
+    assert vault.open_all(keys[0], "lead-1", sealed[0].envelope) == Personal({"city": "Nowhere"})
