@@ -139,16 +139,17 @@ class Admitter:
         if not waiting:
             return AdmitCount()
         now = self._clock()
-        step = Admission(at=now, vault=self._vault, pseudonyms=self._pseudonym)
+        vault = self._vault.for_one_batch()
+        step = Admission(at=now, vault=vault, pseudonyms=self._pseudonym)
         candidates: list[Candidate] = []
         withdrawals: list[tuple[Waiting, Withdrawal]] = []
         with self._understanding:
             for one in waiting:
                 self._understand(one, step, candidates, withdrawals)
-        people.lock(tx)
+        (people.lock if withdrawals else people.share)(tx)
         for one, withdrawal in withdrawals:
             self._withdraw(tx, step, one, withdrawal, now)
-        self._decide(tx, step, candidates, now)
+        self._decide(tx, step, candidates, now, vault=vault)
         step.write(tx)
         return AdmitCount(
             taken=len(waiting),
@@ -240,11 +241,13 @@ class Admitter:
         )
         step.withdrawal(one, withdrawal, done.person_ids[0])
 
-    def _decide(self, tx: Transaction, step: Admission, candidates: Sequence[Candidate], now: datetime) -> None:
+    def _decide(
+        self, tx: Transaction, step: Admission, candidates: Sequence[Candidate], now: datetime, *, vault: Vault
+    ) -> None:
         if not candidates:
             return
-        known = people.find(tx, [digest for candidate in candidates for digest in candidate.digests()])
-        people_here = Recognition(known, vault=self._vault, ids=iter(new_ids(len(candidates), step.now)))
+        known = people.find(tx, [digest for candidate in candidates for digest in candidate.digests()], hold=True)
+        people_here = Recognition(known, vault=vault, ids=iter(new_ids(len(candidates), step.now)))
         since = {brand: to_micros(now - policy.duplicate_window) for brand, policy in self._policies.items()}
         for candidate in candidates:
             people_here.recognise(candidate)

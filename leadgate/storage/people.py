@@ -20,23 +20,34 @@ class KnownPerson:
     key_version: int
 
 
-def find(tx: Transaction, digests: Sequence[bytes]) -> dict[bytes, KnownPerson]:
-    """The living person behind each known digest."""
+def find(tx: Transaction, digests: Sequence[bytes], *, hold: bool = False) -> dict[bytes, KnownPerson]:
+    """The living person behind each known digest. ``hold``: nobody else holds these people until the transaction ends."""
     rows = tx.rows_in(
         "select i.digest, p.person_id, p.wrapped_key, p.key_version from identifier i"
-        " join person p on p.person_id = i.person_id where p.wrapped_key is not null and i.digest in :values",
+        " join person p on p.person_id = i.person_id where p.wrapped_key is not null and i.digest in :values"
+        + (" order by p.person_id for no key update of p" if hold and tx.postgres else ""),
         digests,
     )
     return {bytes(row[0]): KnownPerson(person_id=row[1], wrapped_key=bytes(row[2]), key_version=row[3]) for row in rows}
 
 
-#: Advisory lock: one transaction at a time decides who is a new person, what is a duplicate, what is taken back or erased.
+#: Advisory lock over who is known, what is taken back and who is erased.
 _PEOPLE_LOCK = 0x6C65_6164_6164
 
 
 def lock(tx: Transaction) -> None:
-    """Hold the people until the transaction ends. Whoever reads who is known in order to write about them takes it first."""
+    """Hold all people until the transaction ends. Whoever takes something back or destroys takes it first."""
     tx.lock(_PEOPLE_LOCK)
+
+
+def share(tx: Transaction) -> None:
+    """Keep ``lock`` out until the transaction ends. Whoever only adds leads takes it first; several may at once:
+
+    1. A person both know is held by one of them (``find`` with ``hold``), so that the other sees what it decided.
+    2. A person neither knows is added by both, and the second to commit loses a race for the identifier: it is run again and
+       finds the person.
+    """
+    tx.lock(_PEOPLE_LOCK, shared=True)
 
 
 def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -80,22 +91,29 @@ def withdraw(tx: Transaction, rows: Sequence[tuple[str, str, int, str | None]]) 
         )
 
 
-def destroy(tx: Transaction, person_id: str, now: int) -> dict[str, int]:
-    """Destroy the person's key, digests and everything sealed; answer how many of each. Unknown or erased: all zero."""
-    return {
-        "keys": tx.run(
-            "update person set wrapped_key = null, key_version = null, state = 'erased', erased_at = :now"
-            " where person_id = :person and wrapped_key is not null",
-            now=now,
-            person=person_id,
-        ),
-        "identifiers": tx.run("delete from identifier where person_id = :person", person=person_id),
-        "leads": tx.run("update lead set sealed = null where person_id = :person and sealed is not null", person=person_id),
-        "submissions": tx.run(
-            "update submission set wrapped_key = null, sealed = null where person_id = :person and sealed is not null",
-            person=person_id,
-        ),
-    }
+#: What goes with a person, in this order; each answers the person of every row it touched. A fingerprint is an index over what
+#: somebody asked for, and a bound digest says nothing without its key: neither is kept.
+_DESTROYING = {
+    "keys": "update person set wrapped_key = null, key_version = null, state = 'erased', erased_at = {now}"
+    " where wrapped_key is not null and person_id in :values returning person_id",
+    "identifiers": "delete from identifier where person_id in :values returning person_id",
+    "leads": "update lead set sealed = null, fingerprint = {nothing} where sealed is not null and person_id in :values"
+    " returning person_id",
+    "submissions": "update submission set wrapped_key = null, key_version = null, sealed = null"
+    " where sealed is not null and person_id in :values returning person_id",
+    "digests": "update delivery set sent_sha256 = null where sent_sha256 is not null and lead_id in"
+    " (select lead_id from lead where person_id in :values) returning person_id",
+}
+
+
+def destroy(tx: Transaction, person_ids: Sequence[str], now: int) -> dict[str, dict[str, int]]:
+    """Destroy keys, digests and everything sealed of these people; answer for each how many of what. Unknown, erased: zeros."""
+    nothing = "cast('' as bytea)" if tx.postgres else "x''"
+    counts = {each: dict.fromkeys(_DESTROYING, 0) for each in person_ids}
+    for what, statement in _DESTROYING.items():
+        for (person_id,) in tx.rows_in(statement.format(now=int(now), nothing=nothing), person_ids):
+            counts[person_id][what] += 1
+    return counts
 
 
 def state_of(tx: Transaction, person_id: str) -> PersonState | None:

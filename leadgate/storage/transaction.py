@@ -20,6 +20,7 @@ from schemas.errors import StorageUnavailableError
 
 #: Values bound in one SQLite statement; its limit is 32,766.
 _SQLITE_VALUES = 10_000
+_LOCK, _LOCK_SHARED = "select pg_advisory_xact_lock(:name)", "select pg_advisory_xact_lock_shared(:name)"
 #: A parameter's place in a statement.
 _NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
@@ -164,10 +165,10 @@ class Transaction:
         finally:
             cursor.close()
 
-    def lock(self, name: int) -> None:
+    def lock(self, name: int, *, shared: bool = False) -> None:
         """Hold a named lock until the transaction ends. SQLite transactions are exclusive writers already."""
         if self.postgres:
-            self.connection.execute(text("select pg_advisory_xact_lock(:name)"), {"name": name})
+            self.connection.execute(text(_LOCK_SHARED if shared else _LOCK), {"name": name})
 
 
 def _unnest(kinds: Iterable[str]) -> str:

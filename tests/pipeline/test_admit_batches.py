@@ -44,6 +44,20 @@ def test_a_full_inbox_is_decided_once_and_adds_up(house: TestHouse) -> None:
     assert house.verified().ok
 
 
+def test_a_request_and_its_repetition_in_batches_side_by_side_are_one(house: TestHouse) -> None:
+    leads = list(house.invented.many(42, brand="lada"))
+    house.admit(*leads[:7])  # these people are known, the others are new to both batches
+    for start in range(0, 42, 7):
+        fresh = leads[start : start + 7] if start else [house.invented.lead(100 + at, brand="lada") for at in range(7)]
+        again = [house.invented.again(lead, channel=Channel.INSTAGRAM) for lead in leads[start : start + 7]]
+        house.receive(*fresh, *again)
+    count = _admitter(house, house.clock).run(seconds=60, batch=7)
+    assert (count.taken, count.admitted, count.refused) == (84, 42, 42)
+    assert house.rows("select count(*) from person") == [(49,)]
+    assert house.rows("select count(distinct person_id), count(*) from identifier") == [(49, 49 * 3)]
+    assert house.verified().ok
+
+
 def test_what_breaks_one_thread_stops_both_and_loses_nothing(house: TestHouse) -> None:
     house.receive(*house.invented.many(60, brand="lada"))
     calls, lock = iter(range(100)), threading.Lock()
