@@ -3,7 +3,8 @@ bytes and None, because a guess at how to write them would be stored.
 
 psycopg's own writers are as right, take each value by itself and escape bytes one by one, which costs ten times as much for an
 envelope. Here a column is looked at once: a column of plain words needs no escaping at all. Escapes: Postgres 16 manual, COPY
-(text format: backslash, tab and line ends; ``\N`` for null) and 8.15.2 (arrays: quotation mark and backslash).
+(text format: backslash, tab and line ends; ``\N`` for null), 8.4 (bytes: hex, or ASCII as it stands) and 8.15.2 (arrays:
+quotation mark and backslash).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 _COPY_SPECIAL = "\\\t\n\r"
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+#: ASCII that needs no escape in any of these notations.
+_PRINTED = bytes(range(0x20, 0x7F)).replace(b"\\", b"")
 _ARRAY_ESCAPES = str.maketrans({'"': r"\"", "\\": r"\\"})
 
 #: Rows of a piece; a lead is about two kilobytes.
@@ -38,6 +41,10 @@ def _copy_column(values: Sequence[Any]) -> Sequence[str]:
     if kinds == _NUMBERS:
         return list(map(str, values))
     if kinds == _BYTES:
+        joined = b"".join(values)
+        # Leaves are ASCII: bytes that are printed as they stand are read as they stand, at half the size.
+        if joined.isascii() and not joined.translate(None, _PRINTED):
+            return [value.decode("ascii") for value in values]
         return [rf"\\x{value.hex()}" for value in values]
     return list(map(_copy_value, values))
 
