@@ -164,6 +164,7 @@ class Event(StrEnum):
     NOTICE_PUBLISHED = "notice.published"
     NOTICE_RETIRED = "notice.retired"
     RECIPIENT_ASKED = "recipient.asked"  # to stop using a record, and to destroy it
+    RECIPIENT_DEFERRED = "recipient.deferred"  # asked, and it did not say that it did it
     RECIPIENT_SUPPRESSED = "recipient.suppressed"
     RECIPIENT_ERASED = "recipient.erased"
     RECIPIENT_NOT_HELD = "recipient.not_held"

@@ -185,6 +185,12 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _AT,
         _REASON,
     ),
+    Event.RECIPIENT_DEFERRED: (
+        _Part("", "Asked to stop using it or to destroy it, not done yet", "Требование направлено, пока не исполнено"),
+        _AT,
+        _ATTEMPT,
+        _CODE,
+    ),
     Event.RECIPIENT_SUPPRESSED: (
         _Part("", "The recipient uses it no more", "Получатель прекратил использование"),
         _AT,

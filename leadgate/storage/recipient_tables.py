@@ -32,6 +32,7 @@ withdrawal_effect = Table(
     Column("delivery_id", Id, primary_key=True),
     Column("effect", Word, nullable=False),
 )
+Index("withdrawal_effect_delivery", withdrawal_effect.c.delivery_id)
 
 #: One recipient that must be told about one record of ours. A second request finds the row, and tells nobody twice.
 telling = Table(

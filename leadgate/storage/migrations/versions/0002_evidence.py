@@ -53,9 +53,9 @@ def _consents() -> None:
         sa.Column("text_sha256", sa.String(length=64), nullable=False),
         sa.Column("purposes", sa.Text(), nullable=False),
         sa.Column("one_purpose", sa.Boolean(), nullable=False),
-        sa.Column("requires_renewal", sa.Boolean(), nullable=False),
         sa.Column("valid_from", sa.BigInteger(), nullable=False),
         sa.Column("valid_until", sa.BigInteger(), nullable=True),
+        sa.Column("renewal_from", sa.BigInteger(), nullable=True),
         sa.Column("published_at", sa.BigInteger(), nullable=False),
         sa.Column("actor", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("brand", "notice_id", "version", "language"),
@@ -84,6 +84,7 @@ def _recipients() -> None:
         sa.Column("effect", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("withdrawal_id", "delivery_id"),
     )
+    op.create_index("withdrawal_effect_delivery", "withdrawal_effect", ["delivery_id"])
     op.create_table(
         "telling",
         sa.Column("delivery_id", sa.String(length=36), nullable=False),
