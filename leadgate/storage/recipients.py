@@ -138,24 +138,30 @@ def ask(
         )
     )
     fresh = [one for one in asked if one.delivery_id not in known]
+    why = (cause, withdrawal_id, wants.value)
     rows = [
-        (
-            one.delivery_id, one.lead_id, one.person_id, one.destination, one.purpose, one.key, cause, withdrawal_id, wants.value,
-            (TellingState.WAITING if one.on_its_way else TellingState.QUEUED).value, 0, now, None if one.on_its_way else now,
-        )
+        (one.delivery_id, one.lead_id, one.person_id, one.destination, one.purpose, one.key, *why, *_begin(one, now))
         for one in fresh
-    ]  # fmt: skip
+    ]
     tx.insert_new("telling", _NEW, rows)
     more = [one for one in asked if wants is Ask.ERASE and known.get(one.delivery_id) == Ask.SUPPRESS]
     for one in more:
         tx.run(
-            "update telling set wants = 'erase', cause = :cause, decided_at = null, not_before = case when state = 'suppressed'"
-            " then :now else not_before end where delivery_id = :delivery",
+            "update telling set wants = 'erase', cause = :cause,"
+            " not_before = case when state = 'suppressed' then :now else not_before end,"
+            " decided_at = case when state = 'suppressed' then null else decided_at end where delivery_id = :delivery",
             cause=cause,
             now=now,
             delivery=one.delivery_id,
         )
     return [*fresh, *more]
+
+
+def _begin(one: Holder, now: int) -> tuple[str, int, int, int | None]:
+    """State, attempt, created_at and not_before of a fresh telling."""
+    if one.on_its_way:
+        return TellingState.WAITING.value, 0, now, None
+    return TellingState.QUEUED.value, 0, now, now
 
 
 def decided(tx: Transaction, *, limit: int) -> list[tuple[Telling, bool]]:

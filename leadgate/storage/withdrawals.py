@@ -1,5 +1,5 @@
-"""Withdrawals as they were asked for: who, when, which purposes, and what each meant for the deliveries of that moment. Rows are
-added and never changed; ``people.withdraw`` keeps the one moment the gate asks for.
+"""Withdrawals as they were asked for: who, when, which purposes, and what each meant for the deliveries of that moment. Rows
+are added and never changed; ``people.withdraw`` keeps the one moment the gate asks for.
 """
 
 from __future__ import annotations
