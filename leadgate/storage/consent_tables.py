@@ -39,9 +39,9 @@ notice = Table(
     Column("text_sha256", String(64), nullable=False),
     Column("purposes", Text, nullable=False),  # space-separated
     Column("one_purpose", Boolean, nullable=False),
-    Column("requires_renewal", Boolean, nullable=False),
     Column("valid_from", Micros, nullable=False),
     Column("valid_until", Micros),
+    Column("renewal_from", Micros),  # null: consents under earlier versions stand
     Column("published_at", Micros, nullable=False),
     Column("actor", Word, nullable=False),
 )
