@@ -172,7 +172,11 @@ class Event(StrEnum):
     RECIPIENT_BY_HAND = "recipient.by_hand"
     RECIPIENT_TOLD = "recipient.told"  # by a person
     SUBJECT_ERASED = "subject.erased"
+    KEYS_ROTATED = "keys.rotated"  # a newer version wraps from here on
     KEYS_REWRAPPED = "keys.rewrapped"
+    KEYS_REINDEXED = "keys.reindexed"  # what people are found by, under the newer version
+    KEYS_DROPPED = "keys.dropped"  # an old version, with what still hung on it: nothing
+    ANALYTICS_EXPORTED = "analytics.exported"  # anonymized, with the method and what was measured
     RETENTION_APPLIED = "retention.applied"
     IDENTITY_OPENED = "identity.opened"
     CLOCK_STARTED = "clock.started"

@@ -102,12 +102,14 @@ ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
         # digests: SHA-256 of sealed bytes, of notice texts, of what was sent; salted or keyed wherever a person is beneath
         **_same(DIGEST, "text_sha256 commitment sealed_sha256 sent_sha256 vendor_ref_sha256 body_sha256_keyed"),
         **_same(DIGEST, "record_sha256 consent_sha256 config_sha256 keyed_sha256 file_sha256_keyed evidence_root"),
+        **_same(DIGEST, "file_sha256"),  # of a file that holds aggregates only
         # ids of ours
         **_same(ID, "consent_id duplicate_of case_id run_ref batch_id resolves withdrawal_id"),
         # words of code
         **_same(CODE, "source reason destination purpose outcome code kind resolved_by method channel language topic"),
         **_same(CODE, "brand notice_id indication recipient_kind write_mode task mode tenant scope alg state basis"),
         **_same(VERSION, "policy_version notice_version program_version key_id"),
+        **_same(VERSION, "measured_by"),
         **_same(FIELD, "field"),
         **_same(COUNTRY, "country recipient_country"),
         **_same(MOMENT, "given_at recorded_at not_before expires_at due_at until cutoff"),
@@ -120,10 +122,12 @@ ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
         **_same(int, "attempt key_version key_version_from count size pending rows received admitted quarantined refused"),
         **_same(int, "queued claimed accepted rejected deferred uncertain dead suppressed resolved replayed"),
         **_same(int, "known withdrawn erased failed skipped duplicates deliveries persons doubles"),
+        **_same(int, "reindexed layered dropped k k_reached l_diversity l_reached classes too_few"),
         # yes/no
         **_same(bool, "created dry_run partial found complete"),
         # lists of words or of field names
         **_same((CODE,), "reasons findings purposes routes destinations recipients"),
+        **_same((CODE,), "levels"),
         **_same((FIELD,), "fields categories"),
         **_same((DIGEST,), "evidence"),
     }

@@ -74,6 +74,9 @@ _SAME_AS: Final = _Part("duplicate_of", "; same as {duplicate_of}", "; повт�
 _CASE: Final = _Part("case_id", ", case {case_id}", ", дело {case_id}")
 _CLOCK: Final = _Part("kind", ": {kind}", ": {kind}")
 _DUE: Final = _Part("due_at", ", due {due_at}", ", срок {due_at}")
+_KEY_VERSION: Final = _Part("key_version", ", version {key_version}", ", версия {key_version}")
+_KEY_FROM: Final = _Part("key_version_from", " (was {key_version_from})", " (была {key_version_from})")
+_COUNT: Final = _Part("count", "; rows: {count}", "; строк: {count}")
 
 _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
     Event.SUBMISSION_RECEIVED: (
@@ -221,9 +224,21 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _STOPPED,
         _RECIPIENTS,
     ),
-    Event.KEYS_REWRAPPED: (
-        _Part("", "Keys wrapped anew", "Ключи переупакованы"),
-        _Part("key_version", ", version {key_version}", ", версия {key_version}"),
+    Event.KEYS_ROTATED: (_Part("", "A new key-encryption key", "Новый ключ шифрования ключей"), _KEY_VERSION, _KEY_FROM),
+    Event.KEYS_REWRAPPED: (_Part("", "Keys wrapped anew", "Ключи переупакованы"), _KEY_VERSION, _KEY_FROM, _COUNT),
+    Event.KEYS_REINDEXED: (
+        _Part("", "Search indexes made anew", "Поисковые индексы пересчитаны"),
+        _KEY_VERSION,
+        _KEY_FROM,
+        _COUNT,
+    ),
+    Event.KEYS_DROPPED: (_Part("", "An old key destroyed", "Старый ключ уничтожен"), _KEY_VERSION),
+    Event.ANALYTICS_EXPORTED: (
+        _Part("", "Anonymized figures exported", "Выгружены обезличенные сводные данные"),
+        _Part("method", ", method: {method}", ", метод: {method}"),
+        _Part("k_reached", ", k {k_reached}", ", k {k_reached}"),
+        _Part("l_reached", ", l {l_reached}", ", l {l_reached}"),
+        _Part("rows", "; rows: {rows}", "; строк: {rows}"),
     ),
     Event.RETENTION_APPLIED: (_Part("", "Retention applied", "Применён срок хранения"), _REASON, _PURPOSES),
     Event.IDENTITY_OPENED: (
