@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leadgate.storage.transaction import RaceError, Transaction, translated
 from schemas.errors import ConfigurationError, StorageUnavailableError
 
-__all__ = ["Ledger", "RaceError", "Transaction"]
+__all__ = ["BehindError", "Ledger", "RaceError", "Transaction"]
 
 T = TypeVar("T")
 
@@ -28,6 +28,14 @@ _RACE_TRIES = 5
 _SNAPSHOT = (
     "set transaction isolation level repeatable read read only; set local enable_seqscan = on; set local enable_bitmapscan = on"
 )
+
+
+class BehindError(RaceError):
+    """What the work was done with is out of date; ``catch_up`` mends that, outside the transaction, before it is run again."""
+
+    def __init__(self, catch_up: Callable[[], None]) -> None:
+        super().__init__()
+        self.catch_up = catch_up
 
 
 class Ledger:
@@ -76,7 +84,9 @@ class Ledger:
             try:
                 with self.transaction() as tx:
                     return work(tx)
-            except RaceError:
+            except RaceError as race:
+                if isinstance(race, BehindError):
+                    race.catch_up()
                 if remaining == 1:
                     raise StorageUnavailableError("database_contended", "a transaction lost the same race five times") from None
         raise AssertionError("unreachable")
