@@ -7,6 +7,8 @@
 4. A delivery whose worker or read-back is not done yet blocks destruction: the key it needs must not vanish under it. What only
    waits in the queue does not block: it is suppressed first.
 5. A person's key is destroyed with the last lead; until then only single envelopes are deleted.
+6. Of somebody without a lead we know only that they took something back. That serves as long as a consent from before could
+   still carry (``RetentionRules.without_lead``), and ends then.
 
 Nothing here destroys. A ``RetentionPlan`` can be printed (dry run) and is the same value that the pipeline carries out.
 """
@@ -33,6 +35,7 @@ class Action(StrEnum):
     DESTROY_SUBMISSION = "destroy_submission"  # delete its wrapped key and envelope
     DESTROY_LEAD = "destroy_lead"  # delete its envelope; the person's key still serves another lead
     DESTROY_PERSON = "destroy_person"  # delete the wrapped key, index rows and envelopes
+    DESTROY_EVIDENCE = "destroy_evidence"  # delete the sealed content of an act; its digest stays
     WAIT = "wait"  # due, but a delivery is on its way
     HOLD = "hold"  # due, but under a legal hold
 
@@ -47,6 +50,8 @@ class Why(StrEnum):
     WITHDRAWN = "withdrawn"
     PURPOSE_ACHIEVED = "purpose_achieved"
     NO_CONSENT = "no_consent"
+    NO_LEAD = "no_lead"  # only a withdrawal is known of them
+    EVIDENCE_OVER = "evidence_over"  # the act of destruction has been kept as long as it must be
     NOT_DECIDED = "not_decided"  # never due: it waits for the gate
 
 
@@ -90,11 +95,22 @@ class HeldLead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPerson:
-    """A person whose key is still stored, with ALL leads that it opens."""
+    """A person whose key is still stored, with ALL leads that it opens. ``known_since`` counts for somebody without one: the
+    last moment we learned of them.
+    """
 
     person_id: str
     leads: tuple[HeldLead, ...]
     on_hold: bool = False
+    known_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldEvidence:
+    """An act of destruction whose content is still stored."""
+
+    act_id: str
+    keep_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +123,8 @@ class RetentionFinding:
     submission_id: str | None = None
     person_id: str | None = None
     lead_ids: tuple[str, ...] = ()
+    purpose: str | None = None  # the one that carried it longest
+    act_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,17 +149,33 @@ class RetentionPlan:
         return dict(sorted(Counter(f"{f.action}.{f.why}" for f in self.findings).items()))
 
 
-_DESTROYING = frozenset({Action.DESTROY_SUBMISSION, Action.DESTROY_LEAD, Action.DESTROY_PERSON})
+_DESTROYING = frozenset({Action.DESTROY_SUBMISSION, Action.DESTROY_LEAD, Action.DESTROY_PERSON, Action.DESTROY_EVIDENCE})
 
 
 def plan(
-    *, submissions: Iterable[HeldSubmission], persons: Iterable[HeldPerson], rules: RetentionRules, now: datetime
+    *,
+    submissions: Iterable[HeldSubmission] = (),
+    persons: Iterable[HeldPerson] = (),
+    evidence: Iterable[HeldEvidence] = (),
+    rules: RetentionRules,
+    now: datetime,
 ) -> RetentionPlan:
     """Say what is due at ``now``. Destroys nothing; running it twice says the same."""
     findings = [_of_submission(submission, rules, now) for submission in submissions]
     for person in persons:
-        findings.extend(_of_person(person, rules, now))
+        findings.extend(_of_person(person, rules, now) if person.leads else _of_stranger(person, rules, now))
+    for act in evidence:
+        action = Action.KEEP if now < act.keep_until else Action.DESTROY_EVIDENCE
+        findings.append(RetentionFinding(action=action, why=Why.EVIDENCE_OVER, due_at=act.keep_until, act_id=act.act_id))
     return RetentionPlan(decided_at=now, findings=tuple(findings))
+
+
+def _of_stranger(held: HeldPerson, rules: RetentionRules, now: datetime) -> list[RetentionFinding]:
+    if held.known_since is None or rules.without_lead is None:
+        return []
+    due_at = held.known_since + rules.without_lead
+    action = Action.KEEP if now < due_at else Action.HOLD if held.on_hold else Action.DESTROY_PERSON
+    return [RetentionFinding(action=action, why=Why.NO_LEAD, due_at=due_at, person_id=held.person_id)]
 
 
 def _of_submission(held: HeldSubmission, rules: RetentionRules, now: datetime) -> RetentionFinding:
@@ -162,22 +196,32 @@ def _of_person(held: HeldPerson, rules: RetentionRules, now: datetime) -> list[R
     ends = [(lead, *_end(lead, rules)) for lead in held.leads]
     over = [(lead, due_at, why) for lead, due_at, why in ends if due_at <= now]
 
+    purposes = {lead.lead_id: _carrying(lead, rules) for lead in held.leads}
+
     def found(action: Action, why: Why, due_at: datetime, leads: Sequence[HeldLead]) -> RetentionFinding:
         ids = tuple(lead.lead_id for lead in leads)
-        return RetentionFinding(action=action, why=why, due_at=due_at, person_id=held.person_id, lead_ids=ids)
+        purpose = purposes[ids[-1]] if ids else None
+        return RetentionFinding(action=action, why=why, due_at=due_at, person_id=held.person_id, lead_ids=ids, purpose=purpose)
 
     if not over:
         return [found(Action.KEEP, why, due_at, [lead]) for lead, due_at, why in ends]
     blocked = any(delivery.state in _ON_ITS_WAY for lead in held.leads for delivery in lead.deliveries)
     if len(over) == len(ends) and not held.on_hold and not blocked:
-        _, due_at, why = max(over, key=lambda one: one[1])  # the last lead to end is what ends the person
-        return [found(Action.DESTROY_PERSON, why, due_at, held.leads)]
+        over.sort(key=lambda one: one[1])  # the last lead to end is what ends the person
+        _, due_at, why = over[-1]
+        return [found(Action.DESTROY_PERSON, why, due_at, [lead for lead, _, _ in over])]
     findings = [found(Action.KEEP, why, due_at, [lead]) for lead, due_at, why in ends if due_at > now]
     for lead, due_at, why in over:
         waits = any(delivery.state in _ON_ITS_WAY for delivery in lead.deliveries)
         action = Action.HOLD if held.on_hold else Action.WAIT if waits else Action.DESTROY_LEAD
         findings.append(found(action, why, due_at, [lead]))
     return findings
+
+
+def _carrying(lead: HeldLead, rules: RetentionRules) -> str | None:
+    """The purpose that carries the lead longest."""
+    ends = [(_term_end(term, rules)[0], term.purpose) for term in lead.terms]
+    return max(ends)[1] if ends else None
 
 
 def _end(lead: HeldLead, rules: RetentionRules) -> tuple[datetime, Why]:

@@ -131,6 +131,7 @@ class BrandPolicy:
         default_factory=dict
     )  # by country: since when a notice asks for one purpose
     calling_windows: Mapping[str, CallingWindow] = field(default_factory=dict)  # by country of the person
+    suppression: bool = True  # ``RetentionRules.suppression``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,7 @@ class RetentionRules:
 
     ``lead_by_purpose`` counts from the end of the consent for that purpose and falls back to ``lead``; ``delivered`` counts
     from the last outcome of a lead whose deliveries are all final (None: being delivered ends nothing). The earlier one holds.
+    ``without_lead`` is for people of whom only a withdrawal is known (None: they are left alone).
     """
 
     refused: timedelta  # a refused submission: it must not be used at all
@@ -148,6 +150,10 @@ class RetentionRules:
     withdrawn: timedelta  # after the consent was taken back
     lead_by_purpose: Mapping[str, timedelta] = field(default_factory=dict)
     delivered: timedelta | None = None
+    without_lead: timedelta | None = None
+    #: Whether a keyed digest of whoever took consent back is kept until no older consent could carry any more, so that a late
+    #: lead is not called though nothing else is left: to stop on demand is a duty of its own (152-FZ Art. 15; GDPR Art. 21(3)).
+    suppression: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

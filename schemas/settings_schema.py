@@ -44,6 +44,8 @@ class RetentionSchema(Part):
         keys=Slug(), values=Duration(), load_default=dict, error_messages={"invalid": "must be a mapping of purposes"}
     )
     delivered = Duration()
+    without_lead = Duration()
+    suppression = fields.Boolean(error_messages={"invalid": "must be true or false"})
 
 
 class DeliverySchema(Part):

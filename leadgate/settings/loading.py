@@ -1,7 +1,7 @@
 """Builds ``Settings`` from leadgate.yaml and the environment. It refuses a notice whose text is not the one that was pinned.
 
 Environment: LEADGATE_CONFIG (the file), LEADGATE_STATE (folder of ledger and keys), LEADGATE_DATABASE_URL (ledger),
-LEADGATE_KEYRING and LEADGATE_LOG_KEY (paths of the key files).
+LEADGATE_KEYRING and LEADGATE_LOG_KEY (paths of the key files), LEADGATE_SHRED_LIST (path of the list of destroyed people).
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
     brands = {name: _brand(name, brand, file.parent, problems) for name, brand in values["brands"].items()}
     brands = with_clocks(brands, values, problems)
     state = _path(environment, "LEADGATE_STATE", file.parent / ".leadgate", file.parent)
+    keyring = _path(environment, "LEADGATE_KEYRING", state / "keyring.json", file.parent)
     ledger_url = environment.get("LEADGATE_DATABASE_URL") or f"sqlite:///{state / 'ledger.db'}"
     if not ledger_url.startswith(_DATABASES):
         problems.add_environment("LEADGATE_DATABASE_URL", "must begin with sqlite:// or postgresql://")
@@ -60,8 +61,9 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         sources=MappingProxyType({name: _source(name, source, file.parent) for name, source in values["sources"].items()}),
         destinations=MappingProxyType({name: _destination(name, one) for name, one in values["destinations"].items()}),
         ledger_url=ledger_url,
-        keyring_path=_path(environment, "LEADGATE_KEYRING", state / "keyring.json", file.parent),
+        keyring_path=keyring,
         log_key_path=_path(environment, "LEADGATE_LOG_KEY", state / "log.key", file.parent),
+        shred_list_path=_path(environment, "LEADGATE_SHRED_LIST", keyring.with_name("shred.list"), file.parent),
         keep_identifiers=values["clocks"].get("keep_identifiers", KEEP_IDENTIFIERS),
     )
 

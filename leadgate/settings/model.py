@@ -107,4 +107,5 @@ class Settings:
     ledger_url: str = field(repr=False)  # may hold a password
     keyring_path: Path
     log_key_path: Path
+    shred_list_path: Path
     keep_identifiers: timedelta = timedelta(days=90)  # of a request that is closed

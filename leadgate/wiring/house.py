@@ -21,7 +21,7 @@ from integrations.contract.destination import Health
 from integrations.contract.source import FileSource
 from integrations.sources.moderation_export.pickup import PickupRules
 from leadgate.logging import get_logger
-from leadgate.pipeline import balance, erase, export, readmit, replay, withdraw
+from leadgate.pipeline import balance, export, readmit, replay, withdraw
 from leadgate.pipeline.admit import AdmitCount, Admitter
 from leadgate.pipeline.balance import Balance, Promise
 from leadgate.pipeline.collect import CollectCount, Collector
@@ -40,6 +40,7 @@ from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import DeadLetter
 from leadgate.wiring.credentials import Credentials, environment_credentials
+from leadgate.wiring.destruction import DestructionDesk
 from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.policy import DeliveryRules
@@ -130,9 +131,9 @@ class House(Parts):
         limits = self.settings.promise
         return balance.promise(self.ledger, now=self.clock(), warn_after=limits.warn_after, answer_within=limits.answer_within)
 
-    def apply_retention(self, *, dry_run: bool = False, actor: str = "system") -> RetentionCount:
-        """Destroy what is due, or say what would be."""
-        return self.retention.run(dry_run=dry_run, actor=actor)
+    def apply_retention(self, *, dry_run: bool = False, actor: str = "system", most: int = 0) -> RetentionCount:
+        """Destroy what is due, or say what would be; list ``most`` findings one by one."""
+        return self.retention.run(dry_run=dry_run, actor=actor, most=most)
 
     @cached_property
     def retention(self) -> Retention:
@@ -142,7 +143,7 @@ class House(Parts):
             for brand in self.settings.brands.values()
             for purpose in brand.purposes.values()
         }
-        return Retention(ledger=self.ledger, rules=self.settings.retention, valid_for=valid_for, clock=self.clock)
+        return self.destruction.retention(valid_for)
 
     @cached_property
     def collector(self) -> Collector:
@@ -264,22 +265,12 @@ class House(Parts):
 
     def erase(self, person_id: str, *, actor: str, reason: str, dry_run: bool = False) -> Erased:
         """Destroy one person's key and everything sealed under it."""
+        return self.destruction.erase(person_id, actor=actor, reason=reason, dry_run=dry_run)
 
-        def work(tx: Transaction) -> Erased:
-            if dry_run:
-                stop, recipients = erase.plan(tx, person_id)
-                return Erased(
-                    person_id=person_id,
-                    keys=0,
-                    identifiers=0,
-                    leads=len(people.leads_of(tx, person_id)),
-                    submissions=0,
-                    suppressed=len(stop),
-                    recipients=recipients,
-                )
-            return erase.apply(tx, person_id, now=self.clock(), actor=actor, reason=reason)
-
-        return self.ledger.retrying(work)
+    @cached_property
+    def destruction(self) -> DestructionDesk:
+        """What destroys, holds back, restores and proves it."""
+        return DestructionDesk(self)
 
     def leaves_of(self, word: str) -> list[tuple[int | None, bytes]]:
         """The leaves about one lead, for its trace. ``word`` is the id of the lead, a delivery, a submission or a record."""

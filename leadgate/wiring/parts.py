@@ -16,9 +16,11 @@ from integrations import registry
 from integrations.contract.destination import Destination
 from integrations.contract.manifest import Manifest
 from integrations.contract.source import Source, WebhookSource
+from leadgate.pipeline.shred import require_replayed
 from leadgate.settings import Settings, compose_policies
 from leadgate.storage import properties, schema
 from leadgate.storage.engine import Ledger
+from leadgate.storage.shred_list import ShredList
 from leadgate.wiring.credentials import Credentials
 from leadgate.wiring.keys import open_keyring, open_log_key, open_log_keys
 from schemas.errors import ConfigurationError
@@ -45,10 +47,21 @@ class Parts:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The database, of the version this code was written for."""
+        """The database, of the version this code was written for, with nobody in it who was destroyed."""
+        require_replayed(self.restored_ledger, self.shred_list)
+        return self.restored_ledger
+
+    @cached_property
+    def restored_ledger(self) -> Ledger:
+        """The same, as it may come out of a backup: for ``leadgate restore`` and nobody else."""
         ledger = Ledger(self.settings.ledger_url)
         schema.check(ledger)
         return ledger
+
+    @cached_property
+    def shred_list(self) -> ShredList:
+        """Who was destroyed, outside of the ledger."""
+        return ShredList(self.settings.shred_list_path)
 
     @cached_property
     def keys(self) -> KeyProvider:
@@ -153,8 +166,8 @@ class Parts:
         for connector in self._connectors.values():
             connector.close()
         self._connectors.clear()
-        if "ledger" in self.__dict__:
-            self.ledger.close()
+        if "restored_ledger" in self.__dict__:
+            self.restored_ledger.close()
 
     def __enter__(self) -> Self:
         return self
