@@ -31,7 +31,7 @@ class Recorder:
         delivery_id: str | None = None,
         about: str | None = None,
     ) -> None:
-        """Add one leaf. ``about`` is what it is found by, if that is neither its lead nor its submission."""
+        """Add one leaf. ``about`` is what it is found by, if not by its lead, submission or person."""
         leaf = encode_parts(
             event,
             self._at,
@@ -42,4 +42,4 @@ class Recorder:
             person_id=person_id,
             delivery_id=delivery_id,
         )
-        self.leaves.append((lead_id or submission_id or about, leaf))
+        self.leaves.append((lead_id or submission_id or about or person_id, leaf))
