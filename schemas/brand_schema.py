@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from schemas.consent_schema import CallingWindowSchema, ControllerSchema, CrossBorderSchema, by_country
 from schemas.fields.contact import Country
 from schemas.fields.moment import Moment
 from schemas.fields.setting import Choice, Duration, Slug, Text
 from schemas.fields.text import Digest
 from schemas.lead import PERSONAL_FIELDS, PLAIN_FIELDS
+from schemas.policy import Marketing
 from schemas.settings_part import Part, by_name, messages, part, some, suggest
 from schemas.vocabulary import Language, RecipientKind
 
@@ -27,6 +29,16 @@ class NoticeSchema(Part):
     text = Text(most=20_000)
     text_file = Text()
     text_sha256 = Digest(required=True)
+    one_purpose = fields.Boolean(load_default=False, error_messages={"invalid": "must be true or false"})
+    requires_renewal = fields.Boolean(load_default=False, error_messages={"invalid": "must be true or false"})
+    renew_within = Duration()
+
+    @validates_schema
+    def says_what_it_means(self, data: dict[str, Any], **_: Any) -> None:
+        if data["one_purpose"] and len(data["purposes"]) > 1:
+            raise ValidationError({"purposes": ["names several, and one_purpose promises that it names one"]})
+        if "renew_within" in data and not data["requires_renewal"]:
+            raise ValidationError({"renew_within": ["means nothing without requires_renewal: true"]})
 
     @validates_schema
     def one_text_and_a_term(self, data: dict[str, Any], **_: Any) -> None:
@@ -45,6 +57,8 @@ class PurposeSchema(Part):
     fields_ = some(Slug(), key="fields")  # ``fields`` is marshmallow's own attribute
     recipients = some(Choice(RecipientKind))
     valid_for = Duration(required=True)
+    marketing = Choice(Marketing)
+    category = Text(most=64)  # a purpose of the W3C DPV, for exports
 
 
 class BrandSchema(Part):
@@ -67,6 +81,22 @@ class BrandSchema(Part):
         error_messages=messages(invalid="must be a mapping of topics"),
     )
     notices = some(part(NoticeSchema))
+    controller = fields.Nested(ControllerSchema)
+    cross_border = by_country(part(CrossBorderSchema))
+    calling_windows = by_country(part(CallingWindowSchema))
+    one_purpose_from = by_country(Moment(required=True))
+
+    @validates_schema
+    def marketing_stands_alone(self, data: dict[str, Any], **_: Any) -> None:
+        alone = {notice["purposes"][0] for notice in data["notices"] if len(notice["purposes"]) == 1}
+        mend = "a marketing purpose needs a notice that names it alone (152-FZ Art. 15, 38-FZ Art. 18)"
+        wrong = {
+            code: {"marketing": [mend]}
+            for code, purpose in data["purposes"].items()
+            if "marketing" in purpose and code not in alone
+        }
+        if wrong:
+            raise ValidationError({"purposes": wrong})
 
     @validates_schema
     def fields_exist(self, data: dict[str, Any], **_: Any) -> None:

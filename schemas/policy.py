@@ -85,6 +85,7 @@ class Purpose:
     recipients: frozenset[RecipientKind]
     valid_for: timedelta
     marketing: Marketing | None = None
+    category: str | None = None  # a purpose of the W3C DPV, for exports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

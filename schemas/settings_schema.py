@@ -11,6 +11,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from schemas.brand_schema import BrandSchema
 from schemas.clocks_schema import ClocksSchema, calendars
+from schemas.consent_schema import PartySchema, StorageSchema
 from schemas.fields.contact import Country
 from schemas.fields.setting import Duration, Slug, Text
 from schemas.log_schema import LogSchema
@@ -96,6 +97,7 @@ class DestinationSchema(Part):
     connection = Text(required=True, most=250)
     country = Country(required=True)
     transfer_basis = Text()
+    party = fields.Nested(PartySchema)
     purposes = fields.Dict(
         keys=Slug(),
         values=some(Slug()),
@@ -124,6 +126,7 @@ class SettingsSchema(Part):
         error_messages=messages(invalid="must be a whole number"),
     )
     tenant = Slug(required=True)
+    storage = fields.Nested(StorageSchema)
     promise = part(PromiseSchema)
     log = part(LogSchema)
     retention = part(RetentionSchema)
@@ -154,6 +157,7 @@ class SettingsSchema(Part):
                 if (
                     brand in brands
                     and destination["country"] != brands[brand]["home_country"]
+                    and destination["country"] not in brands[brand]["cross_border"]
                     and "transfer_basis" not in destination
                 ):
                     wrong.setdefault("destinations", {}).setdefault(name, {})["transfer_basis"] = [
@@ -161,6 +165,18 @@ class SettingsSchema(Part):
                     ]
         if wrong:
             raise ValidationError(wrong)
+
+    @validates_schema
+    def stored_at_home_first(self, data: dict[str, Any], **_: Any) -> None:
+        if "storage" not in data:
+            return
+        stands = data["storage"]["country"]
+        away = sorted(name for name, brand in data["brands"].items() if brand["home_country"] != stands)
+        if away:
+            mend = (
+                f"the ledger stands in another country than the home_country of {', '.join(away)}: its data are recorded there"
+            )
+            raise ValidationError({"storage": {"country": [f"{mend} first (152-FZ Art. 18(5)); give it a ledger at home"]}})
 
 
 def _unknown_purposes(purposes: Mapping[str, list[str]], brands: Mapping[str, Any]) -> dict[str, Any]:

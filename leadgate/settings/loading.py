@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from integrations.contract.source import SourceSettings
+from leadgate.settings import terms
 from leadgate.settings.clocks import KEEP_IDENTIFIERS, with_clocks
 from leadgate.settings.document import read_document
 from leadgate.settings.log import log_settings
@@ -52,6 +53,7 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         root=file.parent,
         state=state,
         tenant=values["tenant"],
+        storage=terms.storage(values.get("storage")),
         promise=Promise(**values["promise"]),
         retention=RetentionRules(**values["retention"]),
         delivery=DeliveryRules(**values["delivery"]),
@@ -93,6 +95,8 @@ def _brand(name: str, values: Mapping[str, Any], root: Path, problems: Problems)
                     fields=frozenset(purpose["fields_"]),
                     recipients=frozenset(purpose["recipients"]),
                     valid_for=purpose["valid_for"],
+                    marketing=purpose.get("marketing"),
+                    category=purpose.get("category"),
                 )
                 for code, purpose in values["purposes"].items()
             }
@@ -106,6 +110,10 @@ def _brand(name: str, values: Mapping[str, Any], root: Path, problems: Problems)
             }
         ),
         notices=MappingProxyType(notices),
+        controller=terms.controller(values.get("controller")),
+        cross_border=terms.cross_borders(values["cross_border"]),
+        calling_windows=terms.calling_windows(values["calling_windows"]),
+        one_purpose_from=MappingProxyType(values["one_purpose_from"]),
     )
 
 
@@ -127,6 +135,8 @@ def _notice(values: Mapping[str, Any], root: Path, problems: Problems, place: st
         purposes=frozenset(values["purposes"]),
         valid_from=values["valid_from"],
         valid_until=values["valid_until"],
+        renewal_from=terms.renewal_from(values),
+        one_purpose=values["one_purpose"],
     )
 
 
@@ -172,6 +182,7 @@ def _destination(name: str, values: Mapping[str, Any]) -> DestinationSettings:
         purposes=MappingProxyType({brand: tuple(codes) for brand, codes in values["purposes"].items()}),
         discloses=MappingProxyType({code: frozenset(names) for code, names in values["discloses"].items()}),
         requires=frozenset(values["requires"]),
+        party=terms.party(values.get("party")),
         overrides=MappingProxyType(limits),
         options=MappingProxyType(values["options"]),
     )

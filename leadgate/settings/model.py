@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from integrations.contract.manifest import Limits
 from integrations.contract.source import SourceSettings
 from leadgate.settings.log import LogSettings
 from schemas.clocks import ClockTerms
+from schemas.controller import Controller, Party, StoragePlace
 from schemas.personal import Personal
-from schemas.policy import DeliveryRules, Notice, Purpose, RetentionRules, Topic
+from schemas.policy import CallingWindow, CrossBorder, DeliveryRules, Notice, Purpose, RetentionRules, Topic
 from schemas.vocabulary import Language
 
 
@@ -38,6 +39,10 @@ class BrandSettings:
     purposes: Mapping[str, Purpose]
     topics: Mapping[str, Topic]
     notices: Mapping[tuple[str, str, Language], Notice]
+    controller: Controller | None = None
+    cross_border: Mapping[str, CrossBorder] = field(default_factory=dict)  # by country of the destination
+    calling_windows: Mapping[str, CallingWindow] = field(default_factory=dict)  # by country of the person
+    one_purpose_from: Mapping[str, datetime] = field(default_factory=dict)  # by country of the person
     clocks: ClockTerms = field(default_factory=ClockTerms)
 
 
@@ -79,6 +84,7 @@ class DestinationSettings:
     requires: frozenset[str]
     overrides: Mapping[str, Any]
     options: Mapping[str, Any]
+    party: Party | None = None
 
     def limits(self, manifest: Limits) -> Limits | None:
         """Answer the manifest's limits with this destination's overrides; None if there are none."""
@@ -107,5 +113,6 @@ class Settings:
     ledger_url: str = field(repr=False)  # may hold a password
     keyring_path: Path
     log_key_path: Path
+    storage: StoragePlace | None = None
     shred_list_path: Path
     keep_identifiers: timedelta = timedelta(days=90)  # of a request that is closed

@@ -13,6 +13,7 @@ from typing import Any, Final
 from integrations.contract.manifest import Manifest
 from leadgate.settings.model import BrandSettings, DestinationSettings, Settings
 from leadgate.settings.problems import Problems
+from leadgate.settings.terms import terms_of
 from schemas.lead import PLAIN_FIELDS
 from schemas.policy import BrandPolicy, Recipient
 from schemas.settings_part import suggest
@@ -39,6 +40,7 @@ def compose_policies(settings: Settings, manifests: Mapping[str, Manifest]) -> M
                 for destination in settings.destinations.values()
                 if name in destination.purposes and destination.name in found
             },
+            suppression=settings.retention.suppression,
         )
         for name, brand in settings.brands.items()
     }
@@ -81,10 +83,12 @@ def _recipient(brand: BrandSettings, destination: DestinationSettings, manifest:
         discloses=MappingProxyType(discloses),
         requires=requires,
         transfer_basis=destination.transfer_basis,
+        cross_border=brand.cross_border.get(destination.country),
+        party=destination.party,
     )
 
 
-def _policy(brand: BrandSettings, recipients: Mapping[str, Recipient]) -> BrandPolicy:
+def _policy(brand: BrandSettings, recipients: Mapping[str, Recipient], *, suppression: bool) -> BrandPolicy:
     return BrandPolicy(
         brand=brand.brand,
         title=brand.title,
@@ -97,17 +101,24 @@ def _policy(brand: BrandSettings, recipients: Mapping[str, Recipient]) -> BrandP
         recipients=MappingProxyType(dict(recipients)),
         duplicate_window=brand.duplicate_window,
         version=policy_version(brand, recipients),
+        controller=brand.controller,
+        one_purpose_from=brand.one_purpose_from,
+        calling_windows=brand.calling_windows,
         clocks=brand.clocks,
+        suppression=suppression,
     )
 
 
 def policy_version(brand: BrandSettings, recipients: Mapping[str, Recipient]) -> str:
     """Digest over everything the gate decides by, in one canonical writing; titles and word order change nothing.
 
-    Notice texts enter by their digests. The first 32 hexadecimal digits: 128 bits name a policy beyond doubt, and the word
+    Notice texts enter by their digests; terms that a file does not use enter not at all, so that an old file keeps its version.
+    The first 32 hexadecimal digits: 128 bits name a policy beyond doubt, and the word
     stands in every audit leaf.
     """
-    canonical = json.dumps(_content(brand, recipients), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    canonical = json.dumps(
+        _content(brand, recipients) | terms_of(brand, recipients), sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
