@@ -172,6 +172,10 @@ class Event(StrEnum):
     RECIPIENT_BY_HAND = "recipient.by_hand"
     RECIPIENT_TOLD = "recipient.told"  # by a person
     SUBJECT_ERASED = "subject.erased"
+    BACKUP_REPLAYED = "backup.replayed"  # a restored ledger carried the shred list out again
+    HOLD_SET = "hold.set"  # this person's data must not be destroyed
+    HOLD_LIFTED = "hold.lifted"
+    ACT_DRAWN_UP = "act.drawn_up"  # an act of destruction, by its keyed digest
     KEYS_ROTATED = "keys.rotated"  # a newer version wraps from here on
     KEYS_REWRAPPED = "keys.rewrapped"
     KEYS_REINDEXED = "keys.reindexed"  # what people are found by, under the newer version

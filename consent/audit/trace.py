@@ -224,6 +224,22 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _STOPPED,
         _RECIPIENTS,
     ),
+    Event.BACKUP_REPLAYED: (
+        _Part("", "A restored ledger carried out the shred list", "Восстановленная база исполнила список уничтоженных"),
+        _Part("count", ", lines: {count}", ", строк: {count}"),
+        _Part("erased", ", destroyed again: {erased}", ", уничтожено повторно: {erased}"),
+    ),
+    Event.HOLD_SET: (
+        _Part("", "Must not be destroyed", "Уничтожение приостановлено"),
+        _REASON,
+        _Part("until", ", until {until}", ", до {until}"),
+    ),
+    Event.HOLD_LIFTED: (_Part("", "The legal hold is lifted", "Приостановка уничтожения снята"), _REASON),
+    Event.ACT_DRAWN_UP: (
+        _Part("", "An act of destruction was drawn up by {actor}", "Составлен акт об уничтожении: {actor}"),
+        _Part("keyed_sha256", ", keyed digest {keyed_sha256}", ", ключевой отпечаток {keyed_sha256}"),
+        _Part("until", ", kept until {until}", ", хранится до {until}"),
+    ),
     Event.KEYS_ROTATED: (_Part("", "A new key-encryption key", "Новый ключ шифрования ключей"), _KEY_VERSION, _KEY_FROM),
     Event.KEYS_REWRAPPED: (_Part("", "Keys wrapped anew", "Ключи переупакованы"), _KEY_VERSION, _KEY_FROM, _COUNT),
     Event.KEYS_REINDEXED: (

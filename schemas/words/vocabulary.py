@@ -213,6 +213,7 @@ RETENTION: Final[Mapping[str, Said]] = {
     "destroy_submission": Said("received record to destroy", "входящая запись подлежит уничтожению"),
     "destroy_lead": Said("lead to destroy", "лид подлежит уничтожению"),
     "destroy_person": Said("person to erase", "данные человека подлежат уничтожению"),
+    "destroy_evidence": Said("content of an act to destroy", "содержание акта подлежит уничтожению"),
     "refused": Said("it was refused", "в приёме отказано"),
     "quarantine_over": Said("its time in quarantine", "срок разбора"),
     "sealed_in_vault": Said("the lead stands in the vault", "лид уже в хранилище"),
@@ -220,5 +221,9 @@ RETENTION: Final[Mapping[str, Said]] = {
     "withdrawn": Said("consent was withdrawn", "согласие отозвано"),
     "purpose_achieved": Said("the purpose is achieved", "цель достигнута"),
     "no_consent": Said("no consent carries it", "нет согласия"),
+    "no_lead": Said("only a withdrawal is known of them", "известен только отзыв согласия"),
+    "evidence_over": Said("the act was kept as long as it must be", "срок хранения акта"),
+    "subject_request": Said("the person asked for it", "требование субъекта персональных данных"),
+    "restored_backup": Said("a restored backup had brought it back", "данные вернулись из резервной копии"),
     "not_decided": Said("it waits for the gate", "ждёт проверки"),
 }
