@@ -182,6 +182,7 @@ CODES: Final[Mapping[str, Said]] = {
     "answer_lost": Said("the answer was lost", "ответ потерян"),
     "attempts_exhausted": Said("all attempts were used up", "все попытки исчерпаны"),
     "cannot_be_told": Said("its connector can neither suppress nor erase", "коннектор не умеет ни остановить, ни уничтожить"),
+    "cannot_suppress": Said("what it needs to stop is destroyed here", "чтобы остановить, ему нужны уже уничтоженные данные"),
     "cannot_erase": Said("its connector cannot erase", "коннектор не умеет уничтожать"),
     "connection_lost": Said("the connection broke before the answer ended", "связь оборвалась до конца ответа"),
     "connection_refused": Said("nothing listens at the destination's address", "по адресу получателя никто не отвечает"),
@@ -223,7 +224,5 @@ RETENTION: Final[Mapping[str, Said]] = {
     "no_consent": Said("no consent carries it", "нет согласия"),
     "no_lead": Said("only a withdrawal is known of them", "известен только отзыв согласия"),
     "evidence_over": Said("the act was kept as long as it must be", "срок хранения акта"),
-    "subject_request": Said("the person asked for it", "требование субъекта персональных данных"),
-    "restored_backup": Said("a restored backup had brought it back", "данные вернулись из резервной копии"),
     "not_decided": Said("it waits for the gate", "ждёт проверки"),
 }
