@@ -182,6 +182,8 @@ class Event(StrEnum):
     KEYS_DROPPED = "keys.dropped"  # an old version, with what still hung on it: nothing
     ANALYTICS_EXPORTED = "analytics.exported"  # anonymized, with the method and what was measured
     RETENTION_APPLIED = "retention.applied"
+    LOG_PRUNED = "log.pruned"  # tiles and entries before an index are not published any more; the ledger keeps them
+    LOG_RECOVERED = "log.recovered"  # leaves that a restored ledger had lost were taken back from the published log
     IDENTITY_OPENED = "identity.opened"
     CLOCK_STARTED = "clock.started"
     CLOCK_EXTENDED = "clock.extended"

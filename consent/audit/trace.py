@@ -224,6 +224,14 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _STOPPED,
         _RECIPIENTS,
     ),
+    Event.LOG_PRUNED: (
+        _Part("", "Published entries given up", "Опубликованные записи больше не выдаются"),
+        _Part("size", ", those before {size}", ", до номера {size}"),
+    ),
+    Event.LOG_RECOVERED: (
+        _Part("", "Log entries taken back from the published log", "Записи журнала возвращены из опубликованной копии"),
+        _COUNT,
+    ),
     Event.BACKUP_REPLAYED: (
         _Part("", "A restored ledger carried out the shred list", "Восстановленная база исполнила список уничтоженных"),
         _Part("count", ", lines: {count}", ", строк: {count}"),

@@ -7,10 +7,11 @@ A proof over a log of a million leaves needs some twenty hashes of complete subt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
-from consent.audit.merkle import HASH_SIZE, Read, root_of
+from consent.audit.merkle import HASH_SIZE, Read, consistency_proof, root_of, subtree_root
 from leadgate.storage import log
 from leadgate.storage.engine import Transaction
 from schemas.errors import AuditError
@@ -54,6 +55,17 @@ class Hashes:
         if found is None:
             found = self._subtrees[level, index] = root_of(self.span(level // HEIGHT, *_span(level, index)))
         return found
+
+    def root(self, size: int) -> bytes:
+        """Root of the first ``size`` leaves."""
+        self.gather(lambda read: subtree_root(read, 0, size))
+        return subtree_root(self.read, 0, size)
+
+    def consistency(self, sizes: Iterable[int], size: int) -> dict[int, list[bytes]]:
+        """For each of ``sizes`` (none zero, none beyond ``size``): the proof that the log of ``size`` leaves begins with it."""
+        wanted = sorted(set(sizes))
+        self.gather(*(partial(consistency_proof, size1=each, size2=size) for each in wanted))
+        return {each: consistency_proof(self.read, size1=each, size2=size) for each in wanted}
 
     def span(self, level: int, begin: int, end: int) -> list[bytes]:
         """The kept hashes ``begin`` up to ``end`` of a tile level. Raises AuditError if one is missing."""

@@ -104,6 +104,14 @@ def bodies(tx: Transaction, begin: int, end: int) -> list[bytes]:
     return [bytes(row[0]) for row in rows]
 
 
+def drop_pending(tx: Transaction, leaves: Sequence[bytes]) -> None:
+    """Of the leaves that wait, forget those among ``leaves``: they have their place."""
+    wanted = set(leaves)
+    doomed = [row[0] for row in tx.rows("select pending_id, body from audit_pending") if bytes(row[1]) in wanted]
+    for pending_id in doomed:  # the handful that waited when a backup was made
+        tx.run("delete from audit_pending where pending_id = :id", id=pending_id)
+
+
 def checkpoint_before(tx: Transaction, signed_at: int) -> int:
     """Size of the newest checkpoint that was signed before a moment; 0 if there is none."""
     rows = tx.rows("select max(tree_size) from checkpoint where signed_at < :at", at=signed_at)
