@@ -175,6 +175,25 @@ class Vault:
         envelope = seal(secret[:KEY_BYTES], header, fresh[_SECRET_BYTES:], body.reveal(), row)
         return SealedSubmission(wrapped_key=wrapped.bytes, key_version=wrapped.version, envelope=envelope)
 
+    def seal_submissions(self, submissions: Sequence[tuple[str, Personal[bytes]]]) -> list[SealedSubmission]:
+        """As ``seal_submission`` for several (id, body): one round trip where the provider is remote."""
+        fresh = self._random((_SECRET_BYTES + NONCE_BYTES) * len(submissions))
+        nonces = _SECRET_BYTES * len(submissions)
+        secrets = [fresh[at : at + _SECRET_BYTES] for at in range(0, nonces, _SECRET_BYTES)]
+        sealed = []
+        for (submission_id, body), secret, wrapped in zip(submissions, secrets, self._provider.wrap_many(secrets), strict=True):
+            row, nonce = self._submission_row + names(submission_id), fresh[nonces : nonces + NONCE_BYTES]
+            nonces += NONCE_BYTES
+            envelope = seal(secret[:KEY_BYTES], head(wrapped.version, secret[KEY_BYTES:]), nonce, body.reveal(), row)
+            sealed.append(SealedSubmission(wrapped_key=wrapped.bytes, key_version=wrapped.version, envelope=envelope))
+        return sealed
+
+    def expect(self, wrapped: Sequence[tuple[bytes | None, int | None]]) -> None:
+        """Say which stored keys (wrapped, version) are opened in a moment: one round trip where the provider is remote."""
+        self._provider.unwrap_ahead(
+            [Wrapped(bytes=blob, version=version) for blob, version in wrapped if blob and version is not None]
+        )
+
     def open_submission(
         self, submission_id: str, wrapped_key: bytes | None, key_version: int, envelope: bytes
     ) -> Personal[bytes]:

@@ -19,7 +19,7 @@ from consent.gate import NEW, Gate, Standing
 from consent.pseudonyms import Pseudonyms
 from consent.vault import Vault
 from integrations.contract.source import Source
-from leadgate.pipeline import withdraw
+from leadgate.pipeline import fingerprint, in_step, withdraw
 from leadgate.pipeline.admission import Admission
 from leadgate.pipeline.heap import quiet_heap
 from leadgate.pipeline.recognition import Candidate, Recognition
@@ -147,6 +147,7 @@ class Admitter:
             for one in waiting:
                 self._understand(one, step, candidates, withdrawals)
         (people.lock if withdrawals else people.share)(tx)
+        in_step.require(tx, self._index)
         for one, withdrawal in withdrawals:
             self._withdraw(tx, step, one, withdrawal, now)
         self._decide(tx, step, candidates, now, vault=vault)
@@ -274,17 +275,21 @@ class Admitter:
         step.people(*people_here.new_rows(known, step.now))
 
     def _fingerprints(self, candidate: Candidate) -> tuple[bytes, ...]:
-        lead, fields = candidate.lead, candidate.fields
-        topic = self._policies[lead.brand].topics.get(lead.topic)
-        details = [f"{name}={fields.get(name, '')}" for name in sorted(topic.fields)] if topic else []
-        parts = (lead.brand, candidate.matches[0], lead.topic, " ".join(sorted(lead.consent.purposes)), *details)
+        lead = candidate.lead
+        parts = fingerprint.parts(
+            self._policies[lead.brand],
+            person_id=candidate.matches[0],
+            topic=lead.topic,
+            purposes=lead.consent.purposes,
+            fields=candidate.fields,
+        )
         return tuple([value.digest for value in self._index.fingerprint_candidates(*parts)])
 
 
 def _earlier(candidate: Candidate, seen: Mapping[bytes, tuple[str, int]], *, since: int) -> str | None:
     """The lead by which the same request is under way since then."""
-    for fingerprint in candidate.fingerprints:
-        earlier = seen.get(fingerprint)
+    for each in candidate.fingerprints:
+        earlier = seen.get(each)
         if earlier is not None and earlier[1] >= since:
             return earlier[0]
     return None

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
-from consent.vault import Vault
+from consent.keys.provider import KeyProvider
+from consent.vault import SealedSubmission, Vault
+from leadgate.pipeline import in_step
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import inbox, log
 from leadgate.storage.clock import to_micros
@@ -21,8 +24,9 @@ from schemas.vocabulary import Event, SubmissionState
 class Receiver:
     """Commits submissions. Safe to share between threads: each call has its own transaction."""
 
-    def __init__(self, *, ledger: Ledger, vault: Vault, clock: Callable[[], datetime]) -> None:
+    def __init__(self, *, ledger: Ledger, vault: Vault, keys: KeyProvider, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
+        self._keys = keys
         self._vault = vault
         self._clock = clock
 
@@ -33,34 +37,39 @@ class Receiver:
 
     def commit(self, submissions: Sequence[Submission]) -> Received:
         """Store what is new. Raises StorageUnavailableError; then nothing of the batch was stored."""
+        if not submissions:
+            return Received(new=0, repeated=0)
         now = self._clock()
-        micros = to_micros(now)
-        rows = []
-        sources = {}
-        for submission_id, submission in zip(new_ids(len(submissions), micros), submissions, strict=True):
-            sealed = self._vault.seal_submission(submission_id, submission.body)
-            sources[submission_id] = submission.source
-            rows.append(
-                (
-                    submission_id,
-                    submission.source,
-                    submission.event_id,
-                    submission.media_type,
-                    micros,
-                    SubmissionState.RECEIVED.value,
-                    sealed.wrapped_key,
-                    sealed.key_version,
-                    sealed.envelope,
-                )
-            )
+        ids = new_ids(len(submissions), to_micros(now))
+        while True:
+            # What holds the wrapped keys is made before the transaction, so that it is short and asks nobody far away.
+            sealed = self._vault.seal_submissions([(at, each.body) for at, each in zip(ids, submissions, strict=True)])
+            try:
+                new = self._ledger.retrying(partial(self._store, ids=ids, submissions=submissions, sealed=sealed, now=now))
+            except in_step.LeftBehindError:
+                in_step.refresh_beyond(self._keys, sealed[0].key_version)
+                continue
+            return Received(new=new, repeated=len(submissions) - new)
 
-        def work(tx: Transaction) -> int:
-            fresh = inbox.add(tx, rows)
-            recorder = Recorder(at=now)
-            for submission_id in sorted(fresh):
-                recorder.note(Event.SUBMISSION_RECEIVED, submission_id=submission_id, facts={"source": sources[submission_id]})
-            log.append(tx, recorder.leaves)
-            return len(fresh)
-
-        new = self._ledger.retrying(work) if rows else 0
-        return Received(new=new, repeated=len(rows) - new)
+    def _store(
+        self,
+        tx: Transaction,
+        *,
+        ids: Sequence[str],
+        submissions: Sequence[Submission],
+        sealed: Sequence[SealedSubmission],
+        now: datetime,
+    ) -> int:
+        micros, state = to_micros(now), SubmissionState.RECEIVED.value
+        rows = [
+            (at, each.source, each.event_id, each.media_type, micros, state, seal.wrapped_key, seal.key_version, seal.envelope)
+            for at, each, seal in zip(ids, submissions, sealed, strict=True)
+        ]
+        fresh = inbox.add(tx, rows)
+        in_step.require_open(tx, sealed[0].key_version)
+        recorder = Recorder(at=now)
+        for submission_id, each in zip(ids, submissions, strict=True):
+            if submission_id in fresh:
+                recorder.note(Event.SUBMISSION_RECEIVED, submission_id=submission_id, facts={"source": each.source})
+        log.append(tx, recorder.leaves)
+        return len(fresh)

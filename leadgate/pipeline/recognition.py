@@ -68,11 +68,12 @@ class Recognition:
         person_id = candidate.matches[0]
         key = self._keys.get(person_id) or self._open_key(candidate, person_id)
         self._keys[person_id] = key
+        owner_of = self._owner
         for kind, values in candidate.identifiers:
-            owners = {self._owner[value.digest] for value in values}
-            if owners == {person_id}:  # an identifier that somebody else holds too stays with them
-                for value in values:  # under every live key: a process that has not seen a rotation must find it too
-                    self._identifiers.setdefault(value.digest, (value.digest, person_id, kind, value.version))
+            if all([owner_of[value.digest] == person_id for value in values]):  # what somebody else holds too stays with them
+                for value in values:  # under an announced key too: whoever writes under that alone must meet it
+                    if value.write:
+                        self._identifiers.setdefault(value.digest, (value.digest, person_id, kind, value.version))
         return key
 
     def _open_key(self, candidate: Candidate, person_id: str) -> PersonKey:

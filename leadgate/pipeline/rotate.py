@@ -2,8 +2,8 @@
 
 1. Announce, then promote: the order and the reason stand in ``leadgate.pipeline.in_step``. A crash between two steps leaves a
    rotation that the next call goes on with, and never two.
-2. Re-wrap: a page is read, the provider is asked outside any transaction, and a row is written only if it still hangs on an older
-   version (compare and set). It can be killed anywhere, run twice and beside everything else.
+2. Re-wrap: a page is read, the provider is asked outside any transaction, and a row is written only if it still hangs on an
+   older version (compare and set). It can be killed anywhere, run twice and beside everything else.
 3. Re-index: ``leadgate.pipeline.reindex``.
 4. Drop: in the ledger first, the root afterwards. It waits until what was read before the re-wrap has been sent or given back.
 
@@ -19,7 +19,6 @@ from functools import partial
 
 from consent.blind_index import BlindIndex, lookup_contexts
 from consent.keys.provider import KeyProvider, KeyRotation, Wrapped
-from leadgate.pipeline import in_step
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import log, people, rotation
 from leadgate.storage.clock import from_micros, to_micros
@@ -228,8 +227,8 @@ class Rotation:
         current = self._keys.current_version
         return sorted(each.version for each in rotation.versions(tx) if each.version < current and each.dropped_at is None)
 
-    def drop(self, version: int, *, actor: str, dry_run: bool = False) -> dict[str, int]:
-        """Destroy an old version; answer what still hangs on it, which is nothing if it was destroyed. Refuses if it must wait."""
+    def drop(self, version: int, *, actor: str, dry_run: bool = False) -> None:
+        """Destroy the oldest version. Raises ConfigurationError if something hangs on it, or may still be on its way."""
         rotation_of = self._writable()
         self._index.refresh()
         self.settle()
@@ -237,7 +236,6 @@ class Rotation:
         if not dry_run:
             rotation_of.drop(version, keep=keep)
             self._index.refresh()
-        return {}
 
     def _dropped(self, tx: Transaction, *, version: int, actor: str, dry_run: bool) -> tuple[str, ...]:
         people.lock(tx)
@@ -287,6 +285,3 @@ class Rotation:
         recorder = Recorder(at=self._clock(), actor=actor)
         recorder.note(event, facts=facts)
         log.append(tx, recorder.leaves)
-
-
-__all__ = ["PAGE", "KeyStatus", "RewrapCount", "Rotation", "in_step"]

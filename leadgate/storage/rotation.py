@@ -197,7 +197,7 @@ def digests_of(tx: Transaction, person_ids: Sequence[str]) -> list[IndexRow]:
     rows = tx.rows_in(
         "select digest, person_id, kind, key_version, layered_from from identifier where person_id in :values", person_ids
     )
-    return [IndexRow(bytes(row[0]), *row[1:]) for row in rows]
+    return [IndexRow._make((bytes(row[0]), *row[1:])) for row in rows]
 
 
 def leads_of(tx: Transaction, person_ids: Sequence[str]) -> list[LeadRow]:
@@ -208,7 +208,7 @@ def leads_of(tx: Transaction, person_ids: Sequence[str]) -> list[LeadRow]:
         " where p.wrapped_key is not null and l.sealed is not null and l.person_id in :values",
         person_ids,
     )
-    return [LeadRow(row[0], bytes(row[1]), *row[2:7], bytes(row[7])) for row in rows]
+    return [LeadRow._make((row[0], bytes(row[1]), *row[2:7], bytes(row[7]))) for row in rows]
 
 
 def living(tx: Transaction, person_ids: Sequence[str]) -> set[str]:

@@ -21,7 +21,7 @@ from integrations.contract.destination import Health
 from integrations.contract.source import FileSource
 from integrations.sources.moderation_export.pickup import PickupRules
 from leadgate.logging import get_logger
-from leadgate.pipeline import balance, export, readmit, replay, withdraw
+from leadgate.pipeline import balance, export, in_step, readmit, replay, withdraw
 from leadgate.pipeline.admit import AdmitCount, Admitter
 from leadgate.pipeline.balance import Balance, Promise
 from leadgate.pipeline.collect import CollectCount, Collector
@@ -42,6 +42,7 @@ from leadgate.storage.outbox import DeadLetter
 from leadgate.wiring.credentials import Credentials, environment_credentials
 from leadgate.wiring.destruction import DestructionDesk
 from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
+from leadgate.wiring.rotation import KeyDesk
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.policy import DeliveryRules
 from schemas.submission import Withdrawal
@@ -54,9 +55,14 @@ class House(Parts):
     """One method a verb. Each is safe to say twice and beside another process that says it."""
 
     @cached_property
+    def key_desk(self) -> KeyDesk:
+        """Rotates keys."""
+        return KeyDesk(self)
+
+    @cached_property
     def receiver(self) -> Receiver:
         """Commits submissions."""
-        return Receiver(ledger=self.ledger, vault=self.vault, clock=self.clock)
+        return Receiver(ledger=self.ledger, vault=self.vault, keys=self.own_keys, clock=self.clock)
 
     @cached_property
     def admitter(self) -> Admitter:
@@ -240,6 +246,7 @@ class House(Parts):
 
     def persons(self, *, lead_id: str | None = None, withdrawal: Withdrawal | None = None) -> list[str]:
         """Random ids of the people a lead or an identifier names."""
+        in_step.catch_up(self.ledger, self.index)
         with self.ledger.snapshot() as tx:
             if lead_id is not None:
                 found = leads.person_of(tx, lead_id)

@@ -9,14 +9,25 @@ from pathlib import Path
 
 from consent.audit.cosignature import LOG_KINDS, Kind
 from consent.audit.note import SEED_SIZE, SignerKey, VerifierKey
-from consent.keys.file import FileKeyProvider, provider_from_environment
-from consent.keys.provider import KeyProvider
+from consent.keys.file import FileKeyProvider, FileKeyRotation, provider_from_environment
+from consent.keys.live import LiveKeys
+from consent.keys.provider import KeyProvider, KeyRotation
 from leadgate.settings import Settings
 from schemas.errors import ConfigurationError
 
 
+def open_keys(settings: Settings) -> KeyProvider:
+    """The key provider, which takes a rotation by another process up by itself."""
+    return LiveKeys(lambda: open_keyring(settings))
+
+
+def key_rotation(settings: Settings) -> KeyRotation | None:
+    """What changes the provider's versions; None for a keyring that cannot be written from here."""
+    return None if provider_from_environment(os.environ) is not None else FileKeyRotation(settings.keyring_path)
+
+
 def open_keyring(settings: Settings) -> KeyProvider:
-    """The keyring from LEADGATE_KEYRING_JSON or the file of LEADGATE_KEYRING."""
+    """The keyring from LEADGATE_KEYRING_JSON or the file of LEADGATE_KEYRING, as it stands now."""
     from_environment = provider_from_environment(os.environ)
     if from_environment is not None:
         return from_environment

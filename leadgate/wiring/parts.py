@@ -21,8 +21,9 @@ from leadgate.settings import Settings, compose_policies
 from leadgate.storage import properties, schema
 from leadgate.storage.engine import Ledger
 from leadgate.storage.shred_list import ShredList
+from leadgate.wiring import consents
 from leadgate.wiring.credentials import Credentials
-from leadgate.wiring.keys import open_keyring, open_log_key, open_log_keys
+from leadgate.wiring.keys import open_keys, open_log_key, open_log_keys
 from schemas.errors import ConfigurationError
 from schemas.policy import BrandPolicy
 
@@ -66,7 +67,7 @@ class Parts:
     @cached_property
     def keys(self) -> KeyProvider:
         """The key provider, whatever it opens."""
-        return open_keyring(self.settings)
+        return open_keys(self.settings)
 
     @cached_property
     def own_keys(self) -> KeyProvider:

@@ -19,6 +19,7 @@ REVEALS = {
     "integrations/sources/vk/connector.py": "finds the secret in the body, and compares it",
     # the shell: the vault's doors
     "leadgate/pipeline/admit.py": "validates a document, then looks the person up and seals",
+    "leadgate/pipeline/reindex.py": "reads identifiers from sealed leads, to make their blind indexes anew",
     "leadgate/pipeline/opening.py": "adds the columns kept outside the envelope to what the vault opened; wraps both again",
     "leadgate/pipeline/withdraw.py": "turns the identifiers of a withdrawal into blind indexes",
     "leadgate/wiring/credentials.py": "splits a connection's secret into the words of a rotation",

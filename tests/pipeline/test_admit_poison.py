@@ -83,7 +83,7 @@ POISON: dict[str, Any] = {
 @pytest.mark.parametrize("what", POISON)
 def test_poison_is_put_aside_and_the_others_go_on(house: TestHouse, what: str) -> None:
     good = list(house.invented.many(2, brand="lada"))
-    poison = replace(submission(house.invented.lead(3, brand="lada")), event_id="poison", body=Personal(POISON[what]))
+    poison = msgspec.structs.replace(submission(house.invented.lead(3, brand="lada")), event_id="poison", body=Personal(POISON[what]))
     house.house.receiver.commit([submission(good[0]), poison, submission(good[1])])
     count = house.house.admit()
     assert (count.taken, count.admitted, count.quarantined + count.refused) == (3, 2, 1)
@@ -181,7 +181,7 @@ def test_people_and_duplicates_are_recognised_over_a_rotation(house: TestHouse) 
         )
         for lead in (first, second, third)
     ]
-    assert versions == [[(1, 3)], [(1, 3), (2, 3)], [(1, 3), (2, 3)]], "new people stand under every live version"
+    assert versions == [[(1, 3)], [(1, 3), (2, 3)], [(2, 3)]], "an announced version is written too, an old one no more"
     dispatched = [house.dispatcher("lada_calls", house=each).run(seconds=9).accepted for each in (after, before)]
     assert dispatched == [3, 0]
     before.close()
