@@ -14,6 +14,7 @@ import typer
 from leadgate.cli.root import Actor, Json, Lang, app, screen
 from leadgate.cli.root import ledger_house as house
 from leadgate.phrases import phrase
+from leadgate.phrases_destruction import phrase as of_destruction
 from leadgate.rendering import retention_lines
 from leadgate.wiring import House
 from schemas.contact import email_or_none, phone_or_none
@@ -77,6 +78,7 @@ def erase(
 
     What happened stays provable: `trace` works on.
     """
+    refused = False
     with house() as opened:
         ids = [person] if person else opened.persons(lead_id=lead) if lead else []
         if not ids:
@@ -86,7 +88,10 @@ def erase(
             if state is None:
                 raise ConfigurationError("unknown_person", "nobody ever had this id; `find` prints ids", field="--person")
             done = opened.erase(each, actor=actor, reason=reason, dry_run=not yes)
-            if not yes and state is not PersonState.ERASED:
+            refused = refused or bool(done.held)
+            if done.held:
+                screen.lines([of_destruction("held_back", lang, person=each, reasons=", ".join(done.held))])
+            elif not yes and state is not PersonState.ERASED:
                 screen.lines([phrase("would_erase", lang, person=each, leads=done.leads, suppressed=done.suppressed)])
             elif done.keys:
                 screen.lines([phrase("erased", lang, **done.as_dict() | {"person": each})])
@@ -94,6 +99,8 @@ def erase(
             else:
                 screen.lines([phrase("erased_before", lang, person=each)])
             screen.lines([_recipients("only_they", done.recipients, lang)])
+    if refused:
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel="People")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
+from consent.keys.provider import KeyProvider
 from consent.shredding import ShredListKey
-from leadgate.pipeline import erase
+from leadgate.pipeline import erase, hold, telling
 from leadgate.pipeline.erase import Erased, Eraser
+from leadgate.pipeline.publish import CHECKPOINT
+from leadgate.pipeline.restore import Restorer, size_shown
 from leadgate.pipeline.retention import Retention
 from leadgate.pipeline.shred import Shredder
 from leadgate.storage import holds, people
 from leadgate.storage.clock import to_micros
+from leadgate.storage.engine import Ledger
+from leadgate.storage.holds import Hold
 from leadgate.wiring.parts import Parts
 
 
@@ -24,16 +29,55 @@ class DestructionDesk:
         self._house = house
 
     @cached_property
-    def shredder(self) -> Shredder:
-        """The shred list with the key that proves it."""
-        return Shredder(self._house.shred_list, ShredListKey(self._house.own_keys, self._house.settings.tenant))
-
-    @cached_property
     def eraser(self) -> Eraser:
         """Destroys people."""
+        return self._eraser(self._house.ledger, self._shredder(self._house.own_keys))
+
+    def _eraser(self, ledger: Ledger, shredder: Shredder) -> Eraser:
         return Eraser(
-            ledger=self._house.ledger, shredder=self.shredder, tenant=self._house.settings.tenant, clock=self._house.clock
+            ledger=ledger,
+            shredder=shredder,
+            tenant=self._house.settings.tenant,
+            clock=self._house.clock,
+            afterwards=telling.after_erasure,
         )
+
+    def _shredder(self, keys: KeyProvider) -> Shredder:
+        return Shredder(self._house.shred_list, ShredListKey(keys, self._house.settings.tenant))
+
+    @cached_property
+    def restorer(self) -> Restorer:
+        """Holds a restored ledger against what is kept outside of it; works where nothing else does."""
+        ledger, shredder = self._house.restored_ledger, self._shredder(self._house.keys)
+        shown = self._house.settings.log.publish_to / CHECKPOINT
+        return Restorer(
+            ledger=ledger,
+            shredder=shredder,
+            eraser=self._eraser(ledger, shredder),
+            clock=self._house.clock,
+            kept_size=size_shown(shown, self._house.log_key.verifier),
+        )
+
+    # -- holds -------------------------------------------------------------------------------------------------------------
+
+    def hold(self, person_id: str, *, reason: str, until: datetime | None, actor: str) -> Hold:
+        """Let nobody destroy this person's data."""
+        now = self._house.clock()
+        return self._house.ledger.retrying(
+            lambda tx: hold.place(tx, person_id, reason=reason, until=until, actor=actor, now=now)
+        )
+
+    def lift(self, hold_id: str, *, actor: str) -> Hold:
+        """Let it be destroyed again when it is due."""
+        now = self._house.clock()
+        return self._house.ledger.retrying(lambda tx: hold.lift(tx, hold_id, actor=actor, now=now))
+
+    def holds(self) -> list[Hold]:
+        """Every hold that stands."""
+        with self._house.ledger.snapshot() as tx:
+            return holds.standing(tx, now=to_micros(self._house.clock()))
+
+    # -- destruction -------------------------------------------------------------------------------------------------------
 
     def retention(self, valid_for: Mapping[tuple[str, str], timedelta]) -> Retention:
         """The retention rules over this ledger. Whoever is known by a withdrawal only is kept, unless leadgate.yaml says

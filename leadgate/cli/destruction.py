@@ -1,0 +1,146 @@
+"""Commands about what must go and what must stay: legal holds, and what a restored backup must lose again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from leadgate.cli.root import Actor, Json, Lang, app, house, ledger_house, screen
+from leadgate.phrases_destruction import phrase
+from leadgate.pipeline.restore import RestoreReport
+from leadgate.rendering import Sheet
+from leadgate.storage.clock import from_micros
+from schemas.errors import ConfigurationError
+from schemas.vocabulary import Language
+
+#: Exit codes, as app.py says them: the operator must act, the log is not whole.
+_OPERATOR, _LOG = 2, 4
+
+hold = typer.Typer(help="Legal holds: whose data must not be destroyed, and why.", no_args_is_help=True)
+restore = typer.Typer(help="After a backup was restored: who must go again.", no_args_is_help=True)
+app.add_typer(hold, name="hold", rich_help_panel="People")
+app.add_typer(restore, name="restore", rich_help_panel="Operate")
+
+
+@hold.command("set")
+def hold_set(
+    actor: Actor,
+    person: Annotated[str, typer.Option(help="Random id of the person, as `find` prints it.")],
+    reason: Annotated[str, typer.Option(help="One word that the log keeps: court_order, complaint ...")],
+    until: Annotated[
+        str | None, typer.Option(help="Last day, YYYY-MM-DD (to its end, UTC); without it until it is lifted.")
+    ] = None,
+    lang: Lang = Language.EN,
+) -> None:
+    """Let neither retention nor an erasure destroy one person's data. It stops nothing else: to stop calls, `withdraw`."""
+    with ledger_house() as opened:
+        made = opened.destruction.hold(person, reason=reason, until=_end_of(until), actor=actor)
+    ends = phrase("hold_until", lang, moment=from_micros(made.until).date()) if made.until else ""
+    screen.lines([phrase("hold_set", lang, person=person, hold=made.hold_id, until=ends)])
+
+
+@hold.command("lift")
+def hold_lift(
+    hold_id: Annotated[str, typer.Argument(metavar="HOLD", help="Id of the hold, as `hold list` prints it.")],
+    actor: Actor,
+    lang: Lang = Language.EN,
+) -> None:
+    """Lift a hold. What is due meanwhile goes with the next retention."""
+    with ledger_house() as opened:
+        lifted = opened.destruction.lift(hold_id, actor=actor)
+    screen.lines([phrase("hold_lifted", lang, person=lifted.person_id)])
+
+
+@hold.command("list")
+def hold_list(lang: Lang = Language.EN, *, as_json: Json = False) -> None:
+    """Show every hold that stands."""
+    with ledger_house() as opened:
+        found = opened.destruction.holds()
+    if as_json:
+        screen.document(
+            [
+                {
+                    "hold": each.hold_id,
+                    "person": each.person_id,
+                    "reason": each.reason,
+                    "set_at": from_micros(each.set_at).isoformat(),
+                    "set_by": each.set_by,
+                    "until": from_micros(each.until).isoformat() if each.until else None,
+                }
+                for each in found
+            ]
+        )
+        return
+    if not found:
+        screen.lines([phrase("no_holds", lang)])
+        return
+    sheet = Sheet(*(phrase(name, lang) for name in ("hold", "person", "reason", "since", "by", "until")))
+    for each in found:
+        ends = str(from_micros(each.until).date()) if each.until else phrase("open_end", lang)
+        sheet.add(each.hold_id, each.person_id, each.reason, str(from_micros(each.set_at).date()), each.set_by, ends)
+    screen.out.print(sheet)
+
+
+@restore.command("check")
+def restore_check(lang: Lang = Language.EN, *, as_json: Json = False) -> None:
+    """Prove the shred list and hold this ledger against it, and the log against what was published. Changes nothing.
+
+    Exit 2: people who were destroyed are back. Exit 4: the log went back, or the list itself is not what was written.
+    """
+    with house() as opened, screen.working("proving the shred list ..."):
+        report = opened.destruction.restorer.check()
+    if as_json:
+        screen.document(report.as_dict())
+    else:
+        screen.lines([*_standing(report, lang)])
+    _leave(report)
+
+
+@restore.command("replay")
+def restore_replay(
+    actor: Actor,
+    lang: Lang = Language.EN,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only how many would go is said.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Destroy again whoever a restored backup brought back. Until then nothing else works on such a ledger."""
+    with house() as opened, screen.working("proving the shred list ..."):
+        restorer = opened.destruction.restorer
+        report = restorer.replay(actor=actor) if yes else restorer.check()
+    if as_json:
+        screen.document(report.as_dict())
+    elif yes:
+        screen.lines([phrase("replayed", lang, **report.as_dict()), *_standing(report, lang)])
+    else:
+        screen.lines([*_standing(report, lang), phrase("would_replay", lang, alive=report.alive)])
+    if yes:
+        _leave(report)
+
+
+def _standing(report: RestoreReport, language: Language) -> list[str]:
+    said = [
+        phrase("list_proven", language, **report.as_dict()),
+        phrase("list_behind" if report.behind else "list_kept_up", language, **report.as_dict()),
+    ]
+    if report.log_went_back:
+        said.append(phrase("log_went_back", language, **report.as_dict()))
+    return said
+
+
+def _leave(report: RestoreReport) -> None:
+    if report.log_went_back:
+        raise typer.Exit(_LOG)
+    if report.behind:
+        raise typer.Exit(_OPERATOR)
+
+
+def _end_of(day: str | None) -> datetime | None:
+    if day is None:
+        return None
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(hour=23, minute=59, second=59, tzinfo=UTC)
+    except ValueError:
+        raise ConfigurationError("bad_date", "write the day as YYYY-MM-DD", field="--until") from None
