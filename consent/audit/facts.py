@@ -112,7 +112,7 @@ ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
         **_same(VERSION, "measured_by"),
         **_same(FIELD, "field"),
         **_same(COUNTRY, "country recipient_country"),
-        **_same(MOMENT, "given_at recorded_at not_before expires_at due_at until cutoff"),
+        **_same(MOMENT, "given_at recorded_at not_before expires_at due_at until cutoff valid_from renewal_from"),
         # clocks and cases
         **_same(ID, "clock_id about"),
         **_same(CODE, "jurisdiction term subject flag step result notice_ref request"),
@@ -124,7 +124,7 @@ ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
         **_same(int, "known withdrawn erased failed skipped duplicates deliveries persons doubles"),
         **_same(int, "reindexed layered dropped k k_reached l_diversity l_reached classes too_few"),
         # yes/no
-        **_same(bool, "created dry_run partial found complete"),
+        **_same(bool, "created dry_run partial found complete one_purpose"),
         # lists of words or of field names
         **_same((CODE,), "reasons findings purposes routes destinations recipients"),
         **_same((CODE,), "levels"),

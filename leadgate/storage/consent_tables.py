@@ -4,7 +4,7 @@ notice was retired.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, String, Table, Text
+from sqlalchemy import Column, Index, Integer, String, Table, Text
 
 from leadgate.storage.tables import Id, Micros, Word, metadata
 
@@ -38,7 +38,7 @@ notice = Table(
     Column("text", Text, nullable=False),
     Column("text_sha256", String(64), nullable=False),
     Column("purposes", Text, nullable=False),  # space-separated
-    Column("one_purpose", Boolean, nullable=False),
+    Column("one_purpose", Integer, nullable=False),
     Column("valid_from", Micros, nullable=False),
     Column("valid_until", Micros),
     Column("renewal_from", Micros),  # null: consents under earlier versions stand

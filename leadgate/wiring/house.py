@@ -76,7 +76,7 @@ class House(Parts):
             index=self.index,
             pseudonyms=Pseudonyms(self.own_keys, self.settings.tenant),
             sources=self.sources,
-            policies=self.policies,
+            policies=self.own_policies,
             key_lengths=lengths,
             clock=self.clock,
         )
@@ -98,7 +98,7 @@ class House(Parts):
         return Dispatcher(
             ledger=self.ledger,
             vault=self.vault,
-            policies=self.policies,
+            policies=self.own_policies,
             connector=self.destination(destination),
             rules=rules or self.settings.delivery,
             worker=f"{socket.gethostname()[:32]}-{os.getpid()}-{os.urandom(4).hex()}",

@@ -117,6 +117,11 @@ class Parts:
         return compose_policies(self.settings, self.manifests)
 
     @cached_property
+    def own_policies(self) -> Mapping[str, BrandPolicy]:
+        """The policy of every brand, its notices registered. Raises ConfigurationError naming a notice that was rewritten."""
+        return consents.registered(self.policies, self.ledger, now=self.clock())
+
+    @cached_property
     def sources(self) -> Mapping[str, Source]:
         """Every source, able to parse; without the secrets that verifying needs."""
         return {name: registry.source(entry.settings) for name, entry in self.settings.sources.items()}
