@@ -1,5 +1,5 @@
-"""Withdraw: what a person takes back is recorded, what waits for them is stopped, and who must be told is written down, all in one
-transaction.
+"""Withdraw: what a person takes back is recorded, what waits for them is stopped, and who must be told is written down, all in
+one transaction.
 
 A withdrawal of somebody we do not know is recorded just the same: a person without leads is made, so that a lead whose consent
 is older than the withdrawal is refused when it arrives late. The answer to the sender is the same in both cases. For the same
@@ -115,7 +115,7 @@ def apply(
         ],
     )
     memory.remember(tx, index, policy=policy, identifiers=identifiers_of(withdrawal), purposes=purposes, at=at)
-    about = {"brand": withdrawal.brand, "purposes": list(purposes), "withdrawal_id": withdrawal_id}
+    about: dict[str, LeafValue] = {"brand": withdrawal.brand, "purposes": list(purposes), "withdrawal_id": withdrawal_id}
     for person_id, plan in plans.items():
         outbox.suppress(tx, plan.suppress_now, reason="withdrawn", now=to_micros(now))
         _note(recorder, plan, person_id=person_id, submission_id=submission_id, about=about)

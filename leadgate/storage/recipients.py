@@ -111,6 +111,17 @@ def holders(tx: Transaction, delivery_ids: Collection[str]) -> list[Holder]:
     return [_holder(row) for row in rows]
 
 
+def holders_of(tx: Transaction, person_id: str) -> list[Holder]:
+    """Everybody who holds a record of this person, or may."""
+    rows = tx.rows(
+        f"select d.delivery_id, d.lead_id, d.person_id, d.destination, d.purpose, d.key, {_MAY_HOLD} from lead l"
+        f" join delivery d on d.lead_id = l.lead_id where ({_MAY_HOLD} or d.state in ('claimed', 'uncertain'))"
+        " and l.person_id = :person order by d.delivery_id",
+        person=person_id,
+    )
+    return [_holder(row) for row in rows]
+
+
 def untold(tx: Transaction, *, limit: int) -> list[Holder]:
     """Holders of what was taken back whom nobody was asked to tell: of a ledger before 0002, or written past the program."""
     rows = tx.rows(

@@ -1,7 +1,7 @@
 """What is remembered of people who took consent back when everything else of them is gone: a keyed digest, a purpose, a moment.
 
-The digest (``BlindIndex.suppression``) hangs on a key that finds nothing else, and survives rotations. A row goes when no consent
-from before its moment could carry any more: it has no other use.
+The digest (``BlindIndex.suppression``) hangs on a key that finds nothing else, and survives rotations. A row goes when no older
+consent could carry any more: it has no other use.
 """
 
 from __future__ import annotations
