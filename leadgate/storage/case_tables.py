@@ -77,14 +77,13 @@ Index("subject_case_open", subject_case.c.opened_at, sqlite_where=_OPEN, postgre
 _SEALED = text("sealed is not null and forget_at is not null")
 Index("subject_case_to_forget", subject_case.c.forget_at, sqlite_where=_SEALED, postgresql_where=_SEALED)
 
-#: What must be done in a case, and what was. A step is done once; ``target`` is a recipient where the step is about one.
+#: What must be done in a case, and what was. A step is done once.
 case_step = Table(
     "case_step",
     metadata,
     Column("case_id", Id, primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("step", Word, nullable=False),
-    Column("target", Word, nullable=False),
     Column("state", Word, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("reason", Word),
