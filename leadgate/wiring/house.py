@@ -32,7 +32,7 @@ from leadgate.pipeline.opening import Opener
 from leadgate.pipeline.plan import DestinationPlan, Planner
 from leadgate.pipeline.receive import Receiver
 from leadgate.pipeline.retention import Retention, RetentionCount
-from leadgate.pipeline.seal import SealCount, Sealer
+from leadgate.pipeline.told import TellCount
 from leadgate.pipeline.withdraw import Withdrawn
 from leadgate.settings import load
 from leadgate.storage import leads, log, outbox, people, reports, schema
@@ -41,9 +41,11 @@ from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import DeadLetter
 from leadgate.wiring.credentials import Credentials, environment_credentials
 from leadgate.wiring.destruction import DestructionDesk
+from leadgate.wiring.log import Logbook, LogCount
 from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
+from leadgate.wiring.recipients import RecipientDesk
 from leadgate.wiring.rotation import KeyDesk
-from schemas.errors import ConfigurationError, DeliveryError
+from schemas.errors import DeliveryError
 from schemas.policy import DeliveryRules
 from schemas.submission import Withdrawal
 from schemas.vocabulary import PersonState, SubmissionState
@@ -122,11 +124,21 @@ class House(Parts):
         _log.info("destination served", destination=destination, counts=count.as_dict())
         return count
 
-    def seal(self) -> SealCount:
-        """Order the pending leaves and sign a checkpoint."""
-        count = Sealer(ledger=self.ledger, signers=[self.log_key], clock=self.clock).run()
-        _log.info("log sealed", integrated=count.integrated, tree_size=count.tree_size)
-        return count
+    @cached_property
+    def logbook(self) -> Logbook:
+        """The log beyond the ledger: published tiles, witnesses, proofs."""
+        return Logbook(self.settings, ledger=lambda: self.ledger, clock=self.clock)
+
+    def seal(self) -> LogCount:
+        """Order the pending leaves, sign a checkpoint, publish it, and ask the witnesses for theirs."""
+        return self.logbook.seal()
+
+    def proof_of(self, word: str, *, alone: bool = False) -> list[bytes]:
+        """The .tlog-proof files of the ordered leaves about a lead, submission, delivery, person or case.
+
+        Raises AuditError ``missing_quorum`` while the configured witnesses have not cosigned; ``alone`` does without them.
+        """
+        return [each.proof for each in self.logbook.proofs_of(word, alone=alone)]
 
     def balance(self, *, keep: bool = True) -> Balance:
         """The balance, answered and (unless only looked at) stored."""
@@ -222,27 +234,22 @@ class House(Parts):
 
         return self.ledger.retrying(work)
 
+    @cached_property
+    def recipients(self) -> RecipientDesk:
+        """Withdraws, and has recipients told."""
+        return RecipientDesk(self)
+
     def withdraw(self, withdrawal: Withdrawal, *, actor: str) -> Withdrawn:
         """Record a withdrawal that a moderator or officer passes on."""
-        now = self.clock()
-        policy = self.policies.get(withdrawal.brand)
-        if policy is None:
-            raise ConfigurationError("unknown_brand", "leadgate.yaml has no such brand", field="brand")
-        if not policy.purposes.keys() >= set(withdrawal.purposes):
-            raise ConfigurationError("unknown_purpose", "leadgate.yaml has no such purpose of this brand", field="purpose")
-        return self.ledger.retrying(
-            lambda tx: withdraw.apply(
-                tx,
-                withdrawal=withdrawal,
-                policy=policy,
-                index=self.index,
-                vault=self.vault,
-                at=now,
-                now=now,
-                submission_id=None,
-                actor=actor,
-            )
-        )
+        return self.recipients.withdraw(withdrawal, actor=actor)
+
+    def recipients_due(self) -> list[str]:
+        """Destinations that must be told of a withdrawal or an erasure now."""
+        return self.recipients.due()
+
+    def tell_recipients(self, destination: str, *, seconds: float = 50, insist: bool = False) -> TellCount:
+        """Tell one destination to stop, and to destroy."""
+        return self.recipients.tell(destination, seconds=seconds, insist=insist)
 
     def persons(self, *, lead_id: str | None = None, withdrawal: Withdrawal | None = None) -> list[str]:
         """Random ids of the people a lead or an identifier names."""
