@@ -97,8 +97,11 @@ class Recovery:
 
 
 def about(body: bytes) -> str | None:
-    """What a leaf is found by, as the recorder would have said it."""
-    entry = decode(body)
+    """What a leaf is found by, as the recorder would have said it; a leaf of a newer version comes back all the same."""
+    try:
+        entry = decode(body)
+    except AuditError:
+        return None
     case = entry.facts.get("case_id")
     return entry.lead_id or entry.submission_id or (case if isinstance(case, str) else None) or entry.person_id
 

@@ -118,6 +118,14 @@ def checkpoint_before(tx: Transaction, signed_at: int) -> int:
     return int(rows[0][0] or 0)
 
 
+def notes(tx: Transaction, sizes: Sequence[int]) -> dict[int, str]:
+    """The signed notes of these sizes."""
+    if not sizes:
+        return {}
+    listed = ", ".join(str(int(size)) for size in sizes)
+    return {row[0]: row[1] for row in tx.rows(f"select tree_size, note from checkpoint where tree_size in ({listed})")}
+
+
 def indexed_leaves(tx: Transaction, abouts: Sequence[str]) -> list[tuple[int, bytes]]:
     """(leaf index, body) of the ordered leaves about these leads, submissions, people or cases, in order."""
     rows = tx.rows_in("select leaf_index, body from audit_leaf where about in :values", list(abouts), wide=True)
