@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,6 +15,7 @@ from leadgate.pipeline.publish import CHECKPOINT
 from leadgate.pipeline.restore import Restorer, size_shown
 from leadgate.pipeline.retention import Retention
 from leadgate.pipeline.shred import Shredder
+from leadgate.pipeline.strays import Strays
 from leadgate.storage import holds, people
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger
@@ -90,11 +91,19 @@ class DestructionDesk:
             ledger=self._house.ledger, rules=rules, valid_for=valid_for, clock=self._house.clock, eraser=lambda: self.eraser
         )
 
+    def _strays(self, person_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Submissions that were put aside and speak of these people, though nobody recognised them."""
+        searcher = Strays(
+            ledger=self._house.ledger, vault=self._house.vault, index=self._house.index, sources=self._house.sources
+        )
+        return searcher.find(person_ids, regions={name: one.default_region for name, one in self._house.policies.items()})
+
     def erase(self, person_id: str, *, actor: str, reason: str, dry_run: bool = False) -> Erased:
         """Destroy one person's key and everything sealed under it; with ``dry_run`` say what would be."""
         if not dry_run:
-            self.eraser.complete()
-            return self.eraser.run([person_id], actor=actor, reason=reason)[0]
+            done = self.eraser.run([person_id], actor=actor, reason=reason, strays=self._strays([person_id]))[0]
+            self.eraser.complete()  # of somebody else, if a process died over them
+            return done
         with self._house.ledger.transaction() as tx:
             stop, recipients = erase.plan(tx, person_id)
             held = holds.of_people(tx, [person_id], now=to_micros(self._house.clock()))

@@ -21,6 +21,7 @@ REVEALS = {
     "leadgate/pipeline/admit.py": "validates a document, then looks the person up and seals",
     "leadgate/pipeline/reindex.py": "reads identifiers from sealed leads, to make their blind indexes anew",
     "leadgate/pipeline/opening.py": "adds the columns kept outside the envelope to what the vault opened; wraps both again",
+    "leadgate/pipeline/strays.py": "turns identifiers of what was put aside into blind indexes, to find an erased person's",
     "leadgate/pipeline/withdraw.py": "turns the identifiers of a withdrawal into blind indexes",
     "leadgate/wiring/credentials.py": "splits a connection's secret into the words of a rotation",
     # what goes out: the last instruction before the wire
