@@ -34,6 +34,8 @@ class Tiles:
 
     def read(self, level: int, index: int) -> bytes:
         """Hash of the complete subtree over leaves ``index * 2**level`` on: what ``merkle`` makes proofs from."""
+        if (index + 1) << level > self.size:
+            raise AuditError("proof_out_of_range", "there is no such subtree in a log of this size", field="index")
         row, height = divmod(level, HEIGHT)
         first = index << height
         return self._unfolded(row, first >> HEIGHT)[height][(first & WIDTH - 1) >> height]
@@ -68,13 +70,10 @@ class Tiles:
 
     def _leaves(self, number: int) -> list[bytes]:
         if self._bundle[0] != number:
-            width = min(WIDTH, self.size - number * WIDTH)
-            path = entries_path(number, width)
-            found = self._fetch(path)
-            if found is None and width < WIDTH:  # the log has grown since: the full bundle begins with this one
-                found = self._fetch(entries_path(number))
+            path, found = bundle_of(self._fetch, self.size, number)
             if found is None:
                 missing(path)
+            width = min(WIDTH, self.size - number * WIDTH)
             self._bundle = (number, _at_least(unbundled(found), width, path))
         return self._bundle[1]
 
@@ -91,21 +90,38 @@ class Tiles:
         return rows
 
     def _tile(self, row: int, number: int) -> list[bytes]:
-        width = min(WIDTH, (self.size >> HEIGHT * row) - number * WIDTH)
-        path = tile_path(row, number, width)
-        found, stands = self._fetch(path), width
-        if found is None and width < WIDTH:
-            found, stands = self._fetch(tile_path(row, number)), WIDTH
+        path, found = tile_of(self._fetch, self.size, row, number)
         if found is None:
             missing(path)
-        if len(found) != stands * HASH_SIZE:
+        hashes = hashes_of(found)
+        if len(hashes) != min(WIDTH, (self.size >> HEIGHT * row) - number * WIDTH) or len(hashes[-1]) != HASH_SIZE:
             damaged(path)
-        return hashes_of(found)[:width]
+        return hashes
 
     def _within(self, size: int) -> int:
         if not 0 <= size <= self.size:
             raise AuditError("proof_out_of_range", "the log has not that many leaves", field="size")
         return size
+
+
+def tile_of(fetch: Fetch, size: int, row: int, number: int) -> tuple[str, bytes | None]:
+    """Path and bytes of one tile of a log of ``size``; of a folder that has grown since, the beginning of the full tile."""
+    width = min(WIDTH, (size >> HEIGHT * row) - number * WIDTH)
+    path = tile_path(row, number, width)
+    found = fetch(path)
+    if found is None and width < WIDTH and (full := fetch(tile_path(row, number))) is not None:
+        return tile_path(row, number), full[: width * HASH_SIZE]
+    return path, found
+
+
+def bundle_of(fetch: Fetch, size: int, number: int) -> tuple[str, bytes | None]:
+    """Path and bytes of one entry bundle; of a folder that has grown since, the full bundle, which begins with this one."""
+    width = min(WIDTH, size - number * WIDTH)
+    path = entries_path(number, width)
+    found = fetch(path)
+    if found is None and width < WIDTH and (full := fetch(entries_path(number))) is not None:
+        return entries_path(number), full
+    return path, found
 
 
 def _unfold(hashes: list[bytes]) -> list[list[bytes]]:

@@ -57,10 +57,13 @@ def is_path(path: str) -> bool:
 
 def folder(root: Path) -> Fetch:
     """Read from a folder."""
+    prefix = f"{root}/"
 
     def fetch(path: str) -> bytes | None:
         try:
-            return (root / path).read_bytes()
+            # A full re-audit reads two files for each 256 leaves: joining paths and a buffer would cost a tenth of it.
+            with open(prefix + path, "rb", buffering=0) as file:  # noqa: PTH123 - see above
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
