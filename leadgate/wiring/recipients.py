@@ -52,15 +52,17 @@ class RecipientDesk:
         if at is not None and at > now:
             raise ConfigurationError("in_future", "nobody has said it yet: this moment lies in the future", field="--said-at")
 
+        index, vault = house.index, house.vault  # opened here: they look into the ledger themselves
+
         def work(tx: Transaction) -> Withdrawn:
             people.lock(tx)
-            in_step.require(tx, house.index)
+            in_step.require(tx, index)
             return withdraw.apply(
                 tx,
                 withdrawal=withdrawal,
                 policy=policy,
-                index=house.index,
-                vault=house.vault,
+                index=index,
+                vault=vault,
                 at=at or now,
                 now=now,
                 submission_id=None,
