@@ -194,4 +194,6 @@ class Event(StrEnum):
     CASE_FORGOTTEN = "case.forgotten"  # the identifiers that were kept to go on with it are destroyed
     SUBJECT_RECTIFIED = "subject.rectified"  # a lead sealed anew; its digests are the committed ones from here on
     SUBJECT_RESTRICTED = "subject.restricted"
+    RECEIPT_ISSUED = "receipt.issued"  # the person's copy of a consent or withdrawal
+    EVIDENCE_ISSUED = "evidence.issued"  # a package for an auditor
     SUBJECT_RELEASED = "subject.released"  # a restriction is lifted

@@ -103,6 +103,7 @@ ALLOWED_FACTS: Final[Mapping[str, Shape]] = MappingProxyType(
         **_same(DIGEST, "text_sha256 commitment sealed_sha256 sent_sha256 vendor_ref_sha256 body_sha256_keyed"),
         **_same(DIGEST, "record_sha256 consent_sha256 config_sha256 keyed_sha256 file_sha256_keyed evidence_root"),
         **_same(DIGEST, "file_sha256"),  # of a file that holds aggregates only
+        **_same(DIGEST, "document_sha256"),  # of paper that was handed out; random salt inside it if it names a person
         # ids of ours
         **_same(ID, "consent_id duplicate_of case_id run_ref batch_id resolves withdrawal_id"),
         # words of code

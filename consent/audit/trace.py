@@ -183,6 +183,16 @@ _SENTENCES: Final[Mapping[Event, tuple[_Part, ...]]] = {
         _NOTICE,
         _Part("until", "; from {until}", "; с {until}"),
     ),
+    Event.RECEIPT_ISSUED: (
+        _Part("", "Receipt made for the person", "Составлена квитанция для человека"),
+        _STATE,
+        _CONSENT,
+    ),
+    Event.EVIDENCE_ISSUED: (
+        _Part("", "Evidence packed for an auditor", "Собран пакет доказательств для проверяющего"),
+        _Part("count", "; entries: {count}", "; записей: {count}"),
+        _Part("document_sha256", "; digest of the package: {document_sha256}", "; отпечаток пакета: {document_sha256}"),
+    ),
     Event.RECIPIENT_ASKED: (
         _Part("", "To be asked to stop using it, and to destroy it", "Будет направлено требование прекратить и уничтожить"),
         _AT,

@@ -41,6 +41,7 @@ from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import DeadLetter
 from leadgate.wiring.credentials import Credentials, environment_credentials
 from leadgate.wiring.destruction import DestructionDesk
+from leadgate.wiring.documents import DocumentDesk
 from leadgate.wiring.log import Logbook, LogCount
 from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
 from leadgate.wiring.recipients import RecipientDesk
@@ -128,6 +129,11 @@ class House(Parts):
     def logbook(self) -> Logbook:
         """The log beyond the ledger: published tiles, witnesses, proofs."""
         return Logbook(self.settings, ledger=lambda: self.ledger, clock=self.clock)
+
+    @cached_property
+    def documents(self) -> DocumentDesk:
+        """Receipts for people, evidence for auditors."""
+        return DocumentDesk(self, self.logbook)
 
     def seal(self) -> LogCount:
         """Order the pending leaves, sign a checkpoint, publish it, and ask the witnesses for theirs."""
