@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -42,22 +42,26 @@ _SHA256: Final = SHA256()
 _ONLY_TEXT: Final = frozenset({str})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonKey:
+class PersonKey(msgspec.Struct, frozen=True, kw_only=True):
     """One person's data key, opened, and the form of it that is stored. Memory only."""
 
     person_id: str
-    dek: bytes = field(repr=False)
+    dek: bytes
     key_id: bytes
-    wrapped: bytes = field(repr=False)
+    wrapped: bytes
     key_version: int
+
+    def __repr__(self) -> str:
+        return f"<key of person {self.person_id}, version {self.key_version}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("person_id", self.person_id), ("key_version", self.key_version)]
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a person's key is never pickled")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedLead:
+class SealedLead(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored of a lead's identity, and the two digests that may stand in the audit log."""
 
     envelope: bytes

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from schemas.personal import Personal
 from schemas.vocabulary import Outcome
 
@@ -25,8 +27,7 @@ class Delivery:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disclosure:
+class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
     """The minimum one destination is told about one lead; memory only.
 
     ``key`` is the idempotency key and external id: the pseudonym of this lead at this destination, 26 characters of
@@ -39,8 +40,7 @@ class Disclosure:
     fields: Personal[Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryReceipt:
+class DeliveryReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one record, as read from the vendor's answer. ``code`` is a stable word of ours or the vendor's
     own error code cut to ``[A-Za-z0-9_.-]``, never its message: messages quote data.
     """

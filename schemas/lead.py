@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from schemas.personal import Personal
 from schemas.vocabulary import Channel, Indication, Language
 
@@ -44,8 +46,7 @@ PLAIN_FIELDS: tuple[str, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentClaim:
+class ConsentClaim(msgspec.Struct, frozen=True, kw_only=True):
     """What the moderator says was agreed. Times are aware and in UTC; digests are lower-case hex SHA-256."""
 
     purposes: tuple[str, ...]
@@ -58,8 +59,7 @@ class ConsentClaim:
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """A lead that passed ``LeadSchema``: every field valid and normalised, still a person, memory only.
 
     ``fields`` holds every personal value by name (``PERSONAL_FIELDS`` plus the topic's own); absent means not given.

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from schemas.personal import Personal
 from schemas.vocabulary import Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """One event of one source, verified but not understood.
 
     ``source`` is the configured source's name; ``event_id`` is the source's own id of the event, unique within the
@@ -36,8 +37,7 @@ class Withdrawal:
     purposes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeadDocument:
+class LeadDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed but unchecked lead: the input of ``LeadSchema``."""
 
     data: Personal[Mapping[str, Any]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from schemas.vocabulary import Decision, Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One reason, with the name of the field it is about and a hint in our own words; never a value."""
 
     reason: Reason
@@ -24,8 +25,7 @@ class Route:
     purpose: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """``routes`` is empty unless ``decision`` is admit; ``findings`` is empty only if it is."""
 
     decision: Decision

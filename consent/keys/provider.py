@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from schemas.errors import VaultError
 
@@ -22,12 +23,17 @@ STABLE_VERSION: Final = 0
 _INFO = re.compile(r"leadgate/v1(?:\|[A-Za-z0-9_.:/-]{1,128}){4}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wrapped:
+class Wrapped(msgspec.Struct, frozen=True, kw_only=True):
     """A data key as it may be stored, and the version of the key that wrapped it (a column, so that it can be queried)."""
 
-    bytes: bytes = field(repr=False)
+    bytes: bytes
     version: int
+
+    def __repr__(self) -> str:
+        return f"<wrapped key, version {self.version}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("version", self.version)]
 
 
 class KeyProvider(Protocol):

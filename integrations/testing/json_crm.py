@@ -90,7 +90,13 @@ class JsonCrm(Simulator):
             return _json({"leads": list(call.shorten(found))})
         change = self.world.erase if operation == "erase" else self.world.suppress
         word = "erased" if operation == "erase" else "suppressed"
-        results = [{"external_id": key, "status": word if change(key) else "absent"} for key in keys]
+        results: list[dict[str, Any]] = []
+        for position, key in enumerate(keys, start=1):
+            fault = call.rejection(key, position, {})
+            if fault is not None:
+                results.append({"external_id": key, "status": "error", "error": {"code": fault.code}})
+            else:
+                results.append({"external_id": key, "status": word if change(key) else "absent"})
         return _json({"results": list(call.shorten(results))})
 
 

@@ -167,10 +167,21 @@ class Knobs:
         self.set(Fault(kind=FaultKind.GARBAGE, form=form, take=take, times=times, on=frozenset(on)))
 
     def reject(
-        self, *, keys: Iterable[str] = (), every: int = 0, code: str = "INVALID", field: str = "", times: int | None = None
+        self,
+        *,
+        keys: Iterable[str] = (),
+        every: int = 0,
+        code: str = "INVALID",
+        field: str = "",
+        times: int | None = None,
+        on: Iterable[str] = ("write",),
     ) -> None:
         """Reject the records in ``keys``, or every ``every``-th of a batch; ``field`` is the vendor's name it blames."""
-        self.set(Fault(kind=FaultKind.PARTIAL, keys=frozenset(keys), every=every, code=code, field=field, times=times))
+        self.set(
+            Fault(
+                kind=FaultKind.PARTIAL, keys=frozenset(keys), every=every, code=code, field=field, times=times, on=frozenset(on)
+            )
+        )
 
     def reject_long(self, field: str, *, max_length: int, code: str = "STRING_TOO_LONG") -> None:
         self.set(Fault(kind=FaultKind.FIELD, field=field, max_length=max_length, code=code))

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from integrations.contract.destination import Destination
 from integrations.testing.knobs import Call
@@ -134,4 +136,6 @@ def _batch(disclosure: Mapping[str, Any]) -> list[Disclosure]:
 
 
 def _plain(receipt: DeliveryReceipt) -> dict[str, Any]:
-    return {name: value for name, value in asdict(receipt).items() if value is not None and name != "sent_sha256"}
+    return {
+        name: value for name, value in msgspec.structs.asdict(receipt).items() if value is not None and name != "sent_sha256"
+    }

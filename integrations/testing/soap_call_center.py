@@ -9,6 +9,7 @@ other code is a fault without detail, which promises nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -144,14 +145,20 @@ class SoapCallCenter(Simulator):
         return [("lead", lead) for lead in call.shorten(found)]
 
     def _suppress(self, request: etree._Element, call: Call) -> list[tuple[str, Any]]:
-        keys = [node.text or "" for node in request]
-        done = [(key, self.world.suppress(key, marks={"callable": "false"})) for key in keys]
-        results = [_result(key, "SUPPRESSED" if known else "ABSENT") for key, known in done]
-        return [("result", result) for result in call.shorten(results)]
+        return self._end(request, call, "SUPPRESSED", lambda key: self.world.suppress(key, marks={"callable": "false"}))
 
     def _erase(self, request: etree._Element, call: Call) -> list[tuple[str, Any]]:
-        keys = [node.text or "" for node in request]
-        results = [_result(key, "ERASED" if self.world.erase(key) else "ABSENT") for key in keys]
+        return self._end(request, call, "ERASED", self.world.erase)
+
+    def _end(self, request: etree._Element, call: Call, word: str, change: Callable[[str], bool]) -> list[tuple[str, Any]]:
+        results = []
+        for position, node in enumerate(request, start=1):
+            key = node.text or ""
+            fault = call.rejection(key, position, {})
+            if fault is not None:
+                results.append(_result(key, "REJECTED", errorCode=fault.code))
+            else:
+                results.append(_result(key, word if change(key) else "ABSENT"))
         return [("result", result) for result in call.shorten(results)]
 
     def _check(self, request: etree._Element, call: Call) -> list[tuple[str, Any]]:  # noqa: ARG002 - as the others

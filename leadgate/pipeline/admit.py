@@ -216,16 +216,18 @@ class Admitter:
         if not isinstance(result, Lead):
             step.put_aside(one, result)
             return
-        candidate = Candidate(waiting=one, lead=result, fields=result.fields.reveal())
+        fields = result.fields.reveal()
+        identifiers, digests = [], []
         for kind in _KINDS:
-            if value := candidate.fields.get(kind):
+            if value := fields.get(kind):
                 try:
                     values = self._index.candidates(kind, result.brand, value)
                 except VaultError:  # the schema and the index disagree about what is normal
                     step.put_aside(one, [Finding(reason=Reason.INVALID_FIELD, field=kind, hint="is not usable")])
                     return
-                candidate.identifiers.append((kind, values))
-        candidates.append(candidate)
+                identifiers.append((kind, values))
+                digests += [each.digest for each in values]
+        candidates.append(Candidate(waiting=one, lead=result, fields=fields, identifiers=identifiers, digests=digests))
 
     # -- deciding ----------------------------------------------------------------------------------------------------------
 
@@ -247,7 +249,7 @@ class Admitter:
     ) -> None:
         if not candidates:
             return
-        known = people.find(tx, [digest for candidate in candidates for digest in candidate.digests()], hold=True)
+        known = people.find(tx, [digest for candidate in candidates for digest in candidate.digests], hold=True)
         people_here = Recognition(known, vault=vault, ids=iter(new_ids(len(candidates), step.now)))
         since = {brand: to_micros(now - policy.duplicate_window) for brand, policy in self._policies.items()}
         for candidate in candidates:

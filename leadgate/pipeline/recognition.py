@@ -7,7 +7,8 @@ withdrawals of both count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from consent.blind_index import IndexValue
 from consent.vault import PersonKey, Vault
@@ -17,20 +18,16 @@ from schemas.lead import Lead
 from schemas.vocabulary import PersonState
 
 
-@dataclass(slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, kw_only=True):
     """A valid lead on its way through one admission."""
 
     waiting: Waiting
     lead: Lead
     fields: Mapping[str, str]
-    identifiers: list[tuple[str, tuple[IndexValue, ...]]] = field(default_factory=list)  # kind, index under each live key
-    matches: list[str] = field(default_factory=list)  # person ids, the strongest identifier's first
+    identifiers: list[tuple[str, tuple[IndexValue, ...]]]  # kind, index under each live key
+    digests: list[bytes]  # every digest this lead could be known by
+    matches: list[str] = []  # person ids, the strongest identifier's first
     fingerprints: tuple[bytes, ...] = ()  # of the request, under each live key, the current one's first
-
-    def digests(self) -> list[bytes]:
-        """Every digest this lead could be known by."""
-        return [value.digest for _, values in self.identifiers for value in values]
 
 
 class Recognition:
@@ -47,14 +44,15 @@ class Recognition:
 
     def recognise(self, candidate: Candidate) -> None:
         """Fill ``candidate.matches``; a person nobody knows gets a fresh random id."""
-        for digest in candidate.digests():
-            owner = self._owner.get(digest)
-            if owner is not None and owner not in candidate.matches:
-                candidate.matches.append(owner)
-        if not candidate.matches:
-            candidate.matches.append(next(self._ids))
-        for digest in candidate.digests():
-            self._owner.setdefault(digest, candidate.matches[0])
+        matches, owner_of = candidate.matches, self._owner
+        for digest in candidate.digests:
+            owner = owner_of.get(digest)
+            if owner is not None and owner not in matches:
+                matches.append(owner)
+        if not matches:
+            matches.append(next(self._ids))
+        for digest in candidate.digests:
+            owner_of.setdefault(digest, matches[0])
 
     def is_known(self, person_id: str) -> bool:
         """Whether the ledger knows this person, or will when the step commits."""
@@ -70,7 +68,7 @@ class Recognition:
         self._keys[person_id] = key
         owner_of = self._owner
         for kind, values in candidate.identifiers:
-            if all([owner_of[value.digest] == person_id for value in values]):  # what somebody else holds too stays with them
+            if all([owner_of[each.digest] == person_id for each in values]):  # noqa: C419 - a list is faster; else it stays theirs
                 for value in values:  # under an announced key too: whoever writes under that alone must meet it
                     if value.write:
                         self._identifiers.setdefault(value.digest, (value.digest, person_id, kind, value.version))

@@ -41,9 +41,9 @@ def _copy_column(values: Sequence[Any]) -> Sequence[str]:
     if kinds == _NUMBERS:
         return list(map(str, values))
     if kinds == _BYTES:
-        joined = b"".join(values)
+        printed = b"".join(values)
         # Leaves are ASCII: bytes that are printed as they stand are read as they stand, at half the size.
-        if joined.isascii() and not joined.translate(None, _PRINTED):
+        if printed.isascii() and not printed.translate(None, _PRINTED):
             return [value.decode("ascii") for value in values]
         return [rf"\\x{value.hex()}" for value in values]
     return list(map(_copy_value, values))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from schemas.consent_record import ConsentRecord
 from schemas.lead import ConsentClaim, Lead
 from schemas.personal import Personal
@@ -94,7 +96,7 @@ def claim(**changes: Any) -> ConsentClaim:
         given_at=NOW - DAY,
         indication=Indication.DIRECT_MESSAGE,
     )
-    return dataclasses.replace(plain, **changes)
+    return msgspec.structs.replace(plain, **changes)
 
 
 def lead(*, consent: ConsentClaim | None = None, fields: Mapping[str, str] | None = None, **changes: Any) -> Lead:
@@ -107,7 +109,7 @@ def lead(*, consent: ConsentClaim | None = None, fields: Mapping[str, str] | Non
         fields=Personal(fields if fields is not None else {"phone": "+79000000001", "email": "a@example.org"}),
         consent=consent or claim(),
     )
-    return dataclasses.replace(plain, **changes)
+    return msgspec.structs.replace(plain, **changes)
 
 
 def record(**changes: Any) -> ConsentRecord:

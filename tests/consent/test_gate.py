@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from consent.gate import CLOCK_SKEW, MENDABLE, NEW, Standing, decide, fields_to_disclose, may_send, verdict_on
@@ -173,9 +174,9 @@ def test_edges_of_a_notice_and_of_a_term() -> None:
     old = claim(notice_version="1", text_sha256=OTHER, purposes=("crm_followup",))
     edge = NOW - 100 * DAY
     rules = policy(purposes={**policy().purposes, "crm_followup": purpose("crm_followup", RecipientKind.CRM, 200)})
-    retired = decide(lead(consent=dataclasses.replace(old, given_at=edge)), rules, NEW, NOW)
+    retired = decide(lead(consent=msgspec.structs.replace(old, given_at=edge)), rules, NEW, NOW)
     assert [finding.reason for finding in retired.findings] == [Reason.NOTICE_RETIRED]
-    in_time = decide(lead(consent=dataclasses.replace(old, given_at=edge - timedelta(microseconds=1))), rules, NEW, NOW)
+    in_time = decide(lead(consent=msgspec.structs.replace(old, given_at=edge - timedelta(microseconds=1))), rules, NEW, NOW)
     assert in_time.decision is Decision.ADMIT
     first_moment = decide(lead(consent=claim(purposes=("crm_followup",), given_at=edge)), rules, NEW, NOW)
     assert first_moment.decision is Decision.ADMIT

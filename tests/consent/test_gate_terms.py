@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import date, datetime
 
+import msgspec
 import pytest
 
 from consent.gate import NEW, decide, may_send
@@ -80,7 +81,7 @@ def advertising(*notices: Notice) -> BrandPolicy:
 
 def test_a_marketing_call_needs_a_text_of_its_own_and_evidence() -> None:
     alone = claim(notice_version="3", purposes=("callback",))
-    assert reasons(advertising(), dataclasses.replace(alone, evidence=(DIGEST,))) == []
+    assert reasons(advertising(), msgspec.structs.replace(alone, evidence=(DIGEST,))) == []
     assert reasons(advertising(), alone) == [Reason.NO_EVIDENCE]
     assert decide(lead(consent=alone), advertising(), NEW, NOW).decision is Decision.QUARANTINE, "a person can attach it"
     together = claim(evidence=(DIGEST,))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from consent.keys.file import FileKeyProvider
@@ -83,7 +84,9 @@ POISON: dict[str, Any] = {
 @pytest.mark.parametrize("what", POISON)
 def test_poison_is_put_aside_and_the_others_go_on(house: TestHouse, what: str) -> None:
     good = list(house.invented.many(2, brand="lada"))
-    poison = msgspec.structs.replace(submission(house.invented.lead(3, brand="lada")), event_id="poison", body=Personal(POISON[what]))
+    poison = msgspec.structs.replace(
+        submission(house.invented.lead(3, brand="lada")), event_id="poison", body=Personal(POISON[what])
+    )
     house.house.receiver.commit([submission(good[0]), poison, submission(good[1])])
     count = house.house.admit()
     assert (count.taken, count.admitted, count.quarantined + count.refused) == (3, 2, 1)

@@ -121,7 +121,7 @@ class SalesforceDestination(Destination):
             rows = self._org.write("PATCH", "composite/sobjects", {"allOrNone": False, "records": records})
             for (key, record_id), row in zip(part, self._matched(rows, len(part)), strict=True):
                 receipt = self._receipt(row, key)
-                receipt = replace(receipt, vendor_ref=record_id, created=None)
+                receipt = msgspec.structs.replace(receipt, vendor_ref=record_id, created=None)
                 if key not in receipts or receipt.outcome is not Outcome.ACCEPTED:
                     receipts[key] = receipt  # of doubles the worst counts
         return [receipts.get(item.key) or _absent(item.key) for item in batch]

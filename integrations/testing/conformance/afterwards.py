@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+import msgspec
 
 from integrations.contract.destination import Destination
 from integrations.contract.vendor_words import ABSENT
@@ -70,8 +71,8 @@ class Afterwards(Stage):
         self.attempt(destination.deliver, some)
         strangers = [invented.key(9998), invented.key(9999)]
         needed = self.manifest.capabilities.suppress_fields
-        bare = [replace(one, fields=_only(one.fields, needed)) for one in some]
-        bare += [replace(bare[0], key=key, delivery_id=key) for key in strangers]
+        bare = [msgspec.structs.replace(one, fields=_only(one.fields, needed)) for one in some]
+        bare += [msgspec.structs.replace(bare[0], key=key, delivery_id=key) for key in strangers]
         for _ in range(2):
             receipts: list[DeliveryReceipt] = self.attempt(destination.suppress, bare)
             assert set(self.outcomes(receipts)) == {Outcome.ACCEPTED}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 from lxml import etree
@@ -65,7 +66,9 @@ def leads(count: int, **values: str) -> list[Disclosure]:
 
 
 def without(one: Disclosure, field: str) -> Disclosure:
-    return replace(one, fields=Personal({name: value for name, value in one.fields.reveal().items() if name != field}))
+    return msgspec.structs.replace(
+        one, fields=Personal({name: value for name, value in one.fields.reveal().items() if name != field})
+    )
 
 
 def failure(destination: Destination, batch: list[Disclosure]) -> DeliveryError:
@@ -124,7 +127,7 @@ def test_a_sign_xml_cannot_carry_does_not_stop_a_lead(center: SoapCallCenter, de
 
 def spoilt(one: Disclosure) -> Disclosure:
     """A name no call center takes: the schema refuses it, and with it the whole batch."""
-    return replace(one, fields=Personal({**one.fields.reveal(), "given_name": "Ж" * 300}))
+    return msgspec.structs.replace(one, fields=Personal({**one.fields.reveal(), "given_name": "Ж" * 300}))
 
 
 def test_records_the_schema_refuses_are_named_and_stop_nobody(center: SoapCallCenter, destination: Destination) -> None:
