@@ -12,6 +12,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from schemas.brand_schema import BrandSchema
 from schemas.clocks_schema import ClocksSchema, calendars
 from schemas.consent_schema import PartySchema, StorageSchema
+from schemas.destruction_schema import DestructionSchema
 from schemas.fields.contact import Country
 from schemas.fields.setting import Duration, Slug, Text
 from schemas.log_schema import LogSchema
@@ -131,6 +132,7 @@ class SettingsSchema(Part):
     log = part(LogSchema)
     retention = part(RetentionSchema)
     delivery = fields.Nested(DeliverySchema, load_default=dict)
+    destruction = fields.Nested(DestructionSchema, load_default=dict)
     clocks = fields.Nested(ClocksSchema, load_default=lambda: ClocksSchema().load({}))
     calendars = calendars()
     brands = by_name(BrandSchema)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from integrations.contract.source import SourceSettings
 from leadgate.settings import terms
 from leadgate.settings.clocks import KEEP_IDENTIFIERS, with_clocks
+from leadgate.settings.destruction import destruction_settings
 from leadgate.settings.document import read_document
 from leadgate.settings.log import log_settings
 from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Settings, SourceEntry
@@ -65,6 +66,7 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         ledger_url=ledger_url,
         keyring_path=keyring,
         log_key_path=_path(environment, "LEADGATE_LOG_KEY", state / "log.key", file.parent),
+        destruction=destruction_settings(values["destruction"]),
         shred_list_path=_path(environment, "LEADGATE_SHRED_LIST", keyring.with_name("shred.list"), file.parent),
         keep_identifiers=values["clocks"].get("keep_identifiers", KEEP_IDENTIFIERS),
     )

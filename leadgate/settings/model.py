@@ -10,6 +10,7 @@ from typing import Any
 
 from integrations.contract.manifest import Limits
 from integrations.contract.source import SourceSettings
+from leadgate.settings.destruction import DestructionSettings
 from leadgate.settings.log import LogSettings
 from schemas.clocks import ClockTerms
 from schemas.controller import Controller, Party, StoragePlace
@@ -115,4 +116,5 @@ class Settings:
     log_key_path: Path
     storage: StoragePlace | None = None
     shred_list_path: Path
+    destruction: DestructionSettings
     keep_identifiers: timedelta = timedelta(days=90)  # of a request that is closed
