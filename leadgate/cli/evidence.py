@@ -63,7 +63,7 @@ def verify(
     with screen.working("verifying ..."):
         report = _live() if folder is None else _exported(folder, key or [], trusted)
     if as_json:
-        screen.document(_document(report))
+        screen.document(report_document(report))
     else:
         screen.lines(report_lines(report, lang))
     if not report.ok:
@@ -85,7 +85,8 @@ def _exported(folder: Path, key: list[str], trusted: Path | None) -> Report:
     return verify_export(folder, keys, trusted=kept, now=datetime.now(UTC))
 
 
-def _document(report: Report) -> dict[str, object]:
+def report_document(report: Report) -> dict[str, object]:
+    """What `--json` prints of a verification."""
     point = report.checkpoint
     return {
         "ok": report.ok,
