@@ -6,7 +6,7 @@ import sys
 
 from rich.text import Text
 
-from leadgate.cli import destruction, evidence, keys, notice, operate, package, people, witness, work
+from leadgate.cli import destruction, evidence, keys, log, notice, operate, package, people, witness, work
 from leadgate.cli.root import app, screen
 from schemas.errors import AuditError, ConfigurationError, IntakeError, LeadgateError, StorageUnavailableError
 
@@ -14,7 +14,7 @@ from schemas.errors import AuditError, ConfigurationError, IntakeError, Leadgate
 _OPERATOR, _ELSEWHERE, _LOG = 2, 3, 4
 #: Ctrl-C, as shells number it.
 _INTERRUPTED = 130
-COMMANDS = (work, people, evidence, operate, keys, witness, destruction, notice, package)
+COMMANDS = (work, people, evidence, operate, keys, witness, destruction, notice, package, log)
 
 
 def main() -> None:

@@ -12,14 +12,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 
+from consent.audit.findings import Report
 from consent.audit.note import SignerKey, VerifierKey
 from consent.audit.policy import Policy
+from consent.audit.verify import verify
 from leadgate.logging import get_logger
 from leadgate.pipeline import proofs
 from leadgate.pipeline.cosign import CosignCount, Gatherer, Party
+from leadgate.pipeline.log_status import LogStatus, look
 from leadgate.pipeline.proofs import LeafProof
 from leadgate.pipeline.prune import Pruned, prune
-from leadgate.pipeline.publish import PublishCount, Publisher
+from leadgate.pipeline.publish import PublishCount, Publisher, folder_name
 from leadgate.pipeline.recover import Recovered, Recovery
 from leadgate.pipeline.seal import SealCount, Sealer
 from leadgate.pipeline.shelf import Shelf
@@ -155,6 +158,29 @@ class Logbook:
         """The leaves about a lead, submission, delivery, person or case, each with its proof. See ``pipeline.proofs``."""
         with self._ledger.snapshot() as tx:
             return proofs.of(tx, word, policy=self.policy, alone=alone)
+
+    def status(self) -> LogStatus:
+        """How it stands, as far as the ledger knows."""
+        return look(
+            self._ledger,
+            origin=self._settings.log_origin,
+            folder=folder_name(self._settings.log.publish_to),
+            parties=self.parties,
+            policy=self.policy,
+            needed=self._settings.log.quorum,
+            now=self._clock(),
+        )
+
+    def audit(self) -> Report:
+        """Audit the published folder as a stranger would, with the keys and the policy alone."""
+        known = self.publisher.published()
+        return verify(
+            self._settings.log.publish_to,
+            self.keys,
+            policy=self.policy,
+            minimum=known.minimum_index if known else 0,
+            now=self._clock(),
+        )
 
     def prune(self, *, before: datetime, actor: str, apply: bool = False) -> Pruned:
         """Give up what is published of the log's old end; a dry run without ``apply``."""

@@ -46,7 +46,7 @@ HOMES = {
     "upath": ("leadgate/wiring",),
     "typst": ("leadgate/documents",),
     "jinja2": ("leadgate/documents",),
-    "httpx": ("leadgate/demo", "leadgate/stack.py", "leadgate/pipeline/cosign.py"),
+    "httpx": ("leadgate/demo", "leadgate/stack.py", "leadgate/pipeline/cosign.py", "leadgate/pipeline/mirror.py"),
     # the scheduler
     "airflow": ("leadgate/airflow", "dags"),
     "asyncpg": ("leadgate/airflow",),
