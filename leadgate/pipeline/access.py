@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from consent.audit.leaf import decode
+from consent.gate import ALL_PURPOSES
 from consent.vault import PersonKey, Vault
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import cases, clocks, consents, held, recipients
@@ -46,13 +47,14 @@ def collect(
     case: SubjectCase,
     person_ids: Sequence[str],
     *,
+    strays: Mapping[str, Sequence[str]],
     vault: Vault,
     policy: BrandPolicy,
     salt: str,
     now: datetime,
 ) -> Report:
     """Read and open everything. Raises nothing for a seal that does not open: the document names it."""
-    there = held.everything(tx, person_ids)
+    there = held.everything(tx, person_ids, strays)
     events = consents.events_of_people(tx, person_ids)
     told = recipients.of_persons(tx, person_ids)
     running = clocks.of_persons(tx, person_ids)
@@ -78,6 +80,7 @@ def collect(
                 "withdrawals": [
                     {"purpose": each["purpose"], "withdrawn_at": _at(each["withdrawn_at"])}
                     for each in there.withdrawals.get(person_id, ())
+                    if each["purpose"] != ALL_PURPOSES  # a restriction, which is said above
                 ],
                 "told_to_stop": [
                     {"destination": each.destination, "wants": str(each.wants), "state": str(each.state)}

@@ -92,12 +92,27 @@ def meet(
     return stopped
 
 
+def meet_by_hand(tx: Transaction, recorder: Recorder, *, clock_ids: Sequence[str], now: datetime, outcome: str) -> list[Clock]:
+    """A person says that clocks are met. Raises ConfigurationError for one that something else here meets, or for none."""
+    found = clocks.by_ids(tx, clock_ids)
+    if len(found) != len(set(clock_ids)):
+        raise ConfigurationError("unknown_clock", "there is no clock of this id; `leadgate clocks` prints them", field="CLOCK")
+    if any(each.subject is not ClockSubject.INCIDENT for each in found):
+        raise ConfigurationError(
+            "not_by_hand", "this clock is met by what is done: finish the request or the withdrawal", field="CLOCK"
+        )
+    stopped = clocks.meet(tx, found, now=to_micros(now), outcome=outcome)
+    for each in stopped:
+        _note(recorder, Event.CLOCK_MET, each, outcome=outcome, late=now > each.due_at)
+    return stopped
+
+
 def extend(tx: Transaction, recorder: Recorder, *, clock_id: str, reason: str, notice: str, now: datetime) -> Clock:
     """Move the end of one clock to its latest one. ``notice`` is the reference of the reasoned notice the person was sent.
 
     Raises ConfigurationError if the law knows no extension, it is used up, or the clock is over: nobody extends afterwards.
     """
-    clock = clocks.by_id(tx, clock_id)
+    clock = next(iter(clocks.by_ids(tx, [clock_id])), None)
     if clock is None:
         raise ConfigurationError("unknown_clock", "there is no clock of this id; `leadgate clocks` prints them", field="clock")
     if not reason or not notice:

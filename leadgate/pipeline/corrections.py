@@ -84,6 +84,10 @@ class Corrections:
                 self._settle(each, state=DONE, reason="not_held")
         for name, found in by_destination.items():
             self._send(name, found)
+        return self.of(case_id)
+
+    def of(self, case_id: str) -> list[Correction]:
+        """Every correction of a case, as it stands."""
         with self._ledger.snapshot() as tx:
             return cases.corrections(tx, case_id)
 

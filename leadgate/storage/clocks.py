@@ -78,10 +78,10 @@ def of_persons(tx: Transaction, person_ids: Sequence[str]) -> list[Clock]:
     return sorted((_clock(row) for row in rows), key=_age)
 
 
-def by_id(tx: Transaction, clock_id: str) -> Clock | None:
-    """One clock."""
-    rows = tx.rows(f"select {_COLUMNS} from clock where clock_id = :clock", clock=clock_id)
-    return _clock(rows[0]) if rows else None
+def by_ids(tx: Transaction, clock_ids: Sequence[str]) -> list[Clock]:
+    """These clocks, as far as they exist."""
+    rows = tx.rows_in(f"select {_COLUMNS} from clock where clock_id in :values", list(clock_ids))
+    return sorted((_clock(row) for row in rows), key=_age)
 
 
 def open_(tx: Transaction, *, limit: int = 10_000) -> list[Clock]:
@@ -137,7 +137,7 @@ def extend(tx: Transaction, clock: Clock, *, now: int, reason: str, notice: str,
         notice=notice,
         clock=clock.clock_id,
     )
-    return by_id(tx, clock.clock_id) if changed else None
+    return by_ids(tx, [clock.clock_id])[0] if changed else None
 
 
 def newest_record(tx: Transaction) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,8 +52,8 @@ class Held:
     leaves: dict[str, list[bytes]]
 
 
-def everything(tx: Transaction, person_ids: Sequence[str]) -> Held:
-    """Read it all, a query a table."""
+def everything(tx: Transaction, person_ids: Sequence[str], strays: Mapping[str, Sequence[str]]) -> Held:
+    """Read it all, a query a table. ``strays`` are submissions, by person, that nobody had recognised as theirs."""
     persons = _all(tx, "person", _PERSON, "person_id", person_ids)
     columns = tuple(name for name in LEAD_COLUMNS if name not in {"sealed", "fingerprint"})
     leads = _all(tx, "lead", columns, "person_id", person_ids)
@@ -61,9 +61,11 @@ def everything(tx: Transaction, person_ids: Sequence[str]) -> Held:
     consents = _all(tx, "consent_record", CONSENT_COLUMNS, "consent_id", [row["consent_id"] for row in leads])
     deliveries = _all(tx, "delivery", _DELIVERY, "lead_id", lead_ids)
     withdrawals = _all(tx, "withdrawal", ("person_id", "purpose", "withdrawn_at"), "person_id", person_ids)
-    submissions = [
-        row for row in _all(tx, "submission", (*_SUBMISSION, "person_id"), "person_id", person_ids) if row["sealed"] is not None
-    ]
+    submissions = _all(tx, "submission", (*_SUBMISSION, "person_id"), "person_id", person_ids)
+    whose = {submission: person for person, found in strays.items() for submission in found}
+    for row in _all(tx, "submission", (*_SUBMISSION, "person_id"), "submission_id", list(whose)):
+        submissions.append(row | {"person_id": whose[row["submission_id"]]})
+    submissions = [row for row in submissions if row["sealed"] is not None]
     return Held(
         persons={row["person_id"]: row for row in persons},
         leads=_by(leads, "person_id"),

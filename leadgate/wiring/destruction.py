@@ -7,10 +7,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from consent.act_seal import ActSeal
+from consent.blind_index import BlindIndex
 from consent.keys.provider import KeyProvider
 from consent.shredding import ShredListKey
-from leadgate.pipeline import erase, hold, telling
+from consent.vault import Vault
+from leadgate.pipeline import act_facts, erase, hold, telling
+from leadgate.pipeline.act import Act, Acts, Given
+from leadgate.pipeline.act_facts import Operator
 from leadgate.pipeline.erase import Erased, Eraser
+from leadgate.pipeline.memory import Memory
 from leadgate.pipeline.publish import CHECKPOINT
 from leadgate.pipeline.restore import Restorer, size_shown
 from leadgate.pipeline.retention import Retention
@@ -20,27 +26,40 @@ from leadgate.storage import holds, people
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger
 from leadgate.storage.holds import Hold
+from leadgate.wiring.log import Logbook
 from leadgate.wiring.parts import Parts
+from schemas.errors import ConfigurationError
+from schemas.vocabulary import Language
 
 
 class DestructionDesk:
     """What destroys, and what says so. One a house."""
 
-    def __init__(self, house: Parts) -> None:
+    def __init__(self, house: Parts, logbook: Logbook) -> None:
         self._house = house
+        self._logbook = logbook
 
     @cached_property
     def eraser(self) -> Eraser:
         """Destroys people."""
-        return self._eraser(self._house.ledger, self._shredder(self._house.own_keys))
+        return self._eraser(self._house.ledger, self._house.own_keys)
 
-    def _eraser(self, ledger: Ledger, shredder: Shredder) -> Eraser:
+    def _eraser(self, ledger: Ledger, keys: KeyProvider) -> Eraser:
+        tenant = self._house.settings.tenant
+        memory = Memory(
+            ledger=ledger,
+            vault=Vault(keys, tenant),
+            index=BlindIndex(keys, tenant),
+            policies=self._house.policies,
+            clock=self._house.clock,
+        )
         return Eraser(
             ledger=ledger,
-            shredder=shredder,
-            tenant=self._house.settings.tenant,
+            shredder=self._shredder(keys),
+            tenant=tenant,
             clock=self._house.clock,
             afterwards=telling.after_erasure,
+            beforehand=memory.before_erasure,
         )
 
     def _shredder(self, keys: KeyProvider) -> Shredder:
@@ -54,9 +73,61 @@ class DestructionDesk:
         return Restorer(
             ledger=ledger,
             shredder=shredder,
-            eraser=self._eraser(ledger, shredder),
+            eraser=self._eraser(ledger, self._house.keys),
             clock=self._house.clock,
             kept_size=size_shown(shown, self._house.log_key.verifier),
+        )
+
+    # -- acts --------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def acts(self) -> Acts:
+        """Draws up acts of destruction."""
+        settings = self._house.settings
+        return Acts(
+            ledger=self._house.ledger,
+            seal=ActSeal(self._house.own_keys, settings.tenant),
+            tenant=settings.tenant,
+            origin=settings.log_origin,
+            clock=self._house.clock,
+        )
+
+    def operator(self, person_id: str, *, position: str | None) -> Operator:
+        """The facts of leadgate.yaml for an act about this person. Raises ConfigurationError naming the one that is missing."""
+        settings = self._house.settings
+        with self._house.ledger.snapshot() as tx:
+            brand = settings.brands[act_facts.brand_of(tx, person_id)]
+        if brand.controller is None:
+            raise _missing(f"brands.{brand.brand}.controller", "an act names the operator and its address")
+        if settings.destruction.system is None:
+            raise _missing("destruction.system", "an act names the information system")
+        position = position or settings.destruction.position
+        if position is None:
+            raise _missing("destruction.position", "an act names the position of whoever destroyed")
+        return Operator(
+            controller=brand.controller,
+            system=settings.destruction.system,
+            position=position,
+            place=settings.destruction.place or "",
+            processors=settings.destruction.processors,
+            parties={name: each.party for name, each in settings.destinations.items()},
+            zone=brand.clocks.calendar.zone,
+        )
+
+    def draw_up(
+        self, person_id: str, *, given: Given, position: str | None, language: Language, actor: str, alone: bool = False
+    ) -> Act:
+        """The act and the extract of one destroyed person. Seals first, so that every line has its place and its proof."""
+        operator = self.operator(person_id, position=position)
+        self._logbook.seal()
+        return self.acts.draw_up(
+            person_id,
+            given=given,
+            operator=operator,
+            proofs=self._logbook.proofs_of(person_id, alone=alone),
+            keep_for=self._house.settings.destruction.keep_acts,
+            language=language,
+            actor=actor,
         )
 
     # -- holds -------------------------------------------------------------------------------------------------------------
@@ -91,7 +162,7 @@ class DestructionDesk:
             ledger=self._house.ledger, rules=rules, valid_for=valid_for, clock=self._house.clock, eraser=lambda: self.eraser
         )
 
-    def _strays(self, person_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def strays(self, person_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Submissions that were put aside and speak of these people, though nobody recognised them."""
         searcher = Strays(
             ledger=self._house.ledger, vault=self._house.vault, index=self._house.index, sources=self._house.sources
@@ -101,7 +172,7 @@ class DestructionDesk:
     def erase(self, person_id: str, *, actor: str, reason: str, dry_run: bool = False) -> Erased:
         """Destroy one person's key and everything sealed under it; with ``dry_run`` say what would be."""
         if not dry_run:
-            done = self.eraser.run([person_id], actor=actor, reason=reason, strays=self._strays([person_id]))[0]
+            done = self.eraser.run([person_id], actor=actor, reason=reason, strays=self.strays([person_id]))[0]
             self.eraser.complete()  # of somebody else, if a process died over them
             return done
         with self._house.ledger.transaction() as tx:
@@ -114,3 +185,7 @@ class DestructionDesk:
                 recipients=recipients,
                 held=tuple(hold.reason for hold in held.get(person_id, ())),
             )
+
+
+def _missing(key: str, why: str) -> ConfigurationError:
+    return ConfigurationError("act_lacks_a_field", f"{why}; add it", field=f"leadgate.yaml: {key}")

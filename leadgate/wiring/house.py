@@ -39,6 +39,7 @@ from leadgate.storage import leads, log, outbox, people, reports, schema
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import DeadLetter
+from leadgate.wiring.cases import CaseDesk, ClockDesk
 from leadgate.wiring.credentials import Credentials, environment_credentials
 from leadgate.wiring.destruction import DestructionDesk
 from leadgate.wiring.documents import DocumentDesk
@@ -288,9 +289,19 @@ class House(Parts):
         return self.destruction.erase(person_id, actor=actor, reason=reason, dry_run=dry_run)
 
     @cached_property
+    def requests(self) -> CaseDesk:
+        """What data subjects ask for."""
+        return CaseDesk(self, self)
+
+    @cached_property
+    def clocks(self) -> ClockDesk:
+        """What the law gives how long for."""
+        return ClockDesk(self)
+
+    @cached_property
     def destruction(self) -> DestructionDesk:
         """What destroys, holds back, restores and proves it."""
-        return DestructionDesk(self)
+        return DestructionDesk(self, self.logbook)
 
     def leaves_of(self, word: str) -> list[tuple[int | None, bytes]]:
         """The leaves about one lead, for its trace. ``word`` is the id of the lead, a delivery, a submission or a record."""
