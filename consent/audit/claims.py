@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from consent.audit.export import ABSENT, MALFORMED
@@ -19,6 +19,9 @@ from consent.audit.reading import ConsentLine, DeliveryLine, LeadLine, Line
 from schemas.audit import AuditEntry
 from schemas.errors import AuditError
 from schemas.vocabulary import FINAL_OUTCOMES, Event, Outcome
+
+#: Clocks of two machines may differ by this much.
+SKEW: Final = timedelta(minutes=5)
 
 _STATE_AFTER: Final = {
     Event.DELIVERY_ACCEPTED: Outcome.ACCEPTED,
@@ -166,6 +169,16 @@ class Claims:
                 place=f"delivery {entry.delivery_id}, accepted at leaf {index}",
                 problem="no leaf before it admits the lead under a consent: no consent, no call",
                 advice="Treat it as a disclosure without consent until the admitting leaf is found",
+            )
+
+    def moments(self, now: datetime) -> None:
+        """Report a leaf that says it was written after ``now``."""
+        if self._latest is not None and self._latest[0] > now + SKEW:
+            self._found.add(
+                "clock",
+                place=f"leaf {self._latest[1]}",
+                problem="it says it was written in the future",
+                advice="Compare the clocks of both machines; if they are right, the leaf's time is invented",
             )
 
     # -- records ------------------------------------------------------------------------------------------------------

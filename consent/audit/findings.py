@@ -36,6 +36,8 @@ class Report:
     checkpoints: int = 0  # whose signature holds
     leaves: int = 0
     sealed: int = 0  # leaves under the largest checkpoint whose root was re-derived
+    pruned: int = 0  # leaves before this one were given up by the log and not looked at
+    witnesses: tuple[str, ...] = ()  # of the policy, that have signed the newest checkpoint
     leads: int = 0
     erased: int = 0
     deliveries: int = 0

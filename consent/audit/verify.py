@@ -1,12 +1,14 @@
-"""Verifies an audit export with public keys alone. Refuses to be reassured: no storage, no network, no repair, no default key.
+"""Verifies an audit export, or a published log, with public keys alone. Refuses to be reassured: no storage, no default key.
 
-    1. which checkpoints a known key signed, and that no two of one size differ        (C2SP tlog-checkpoint, signed-note)
-    2. that the leaves are 0, 1, 2 ... and have the hashes stored beside them          (history)
-    3. that every signed size has the signed root, the auditor's own checkpoint too    (RFC 6962 section 2.1)
-    4. that every record is the one its leaf commits to, and every send was admitted   (claims)
+    1. which checkpoints a known key signed, and that no two of one size differ        (signed: tlog-checkpoint, signed-note)
+    2. if there is a policy, that its quorum of witnesses has seen the newest          (signed: tlog-policy, tlog-cosignature)
+    3. that the leaves are 0, 1, 2 ... and have the hashes stored beside them          (history)
+    4. that every signed size has the signed root, the auditor's own checkpoint too    (RFC 6962 section 2.1)
+    5. that every record is the one its leaf commits to, and every send was admitted   (claims)
 
-What this proves, and what it cannot, stands in docs/audit-log.md: above all, the owner of the key can sign a second history;
-only a checkpoint that somebody else kept (``trusted``) or witnessed shows that.
+A folder of tiles instead of an export goes to ``published``; tiles that lie in an export are audited too. What this proves, and
+what it cannot, stands in docs/audit-log.md: above all, the owner of the key can sign a second history; only a checkpoint that
+somebody else kept (``trusted``) or witnessed (``policy``) shows that.
 """
 
 from __future__ import annotations
@@ -16,56 +18,55 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from consent.audit import checkpoint as checkpoints
-from consent.audit import export, history
-from consent.audit.claims import Claims
+from consent.audit import export, history, published, tiles
+from consent.audit.claims import SKEW, Claims
 from consent.audit.findings import Collector, Finding, Report
 from consent.audit.history import Statement
 from consent.audit.note import VerifierKey
+from consent.audit.policy import Policy
 from consent.audit.reading import Folder
+from consent.audit.reaudit import audit_tiles
+from consent.audit.signed import Trust, damaged, nothing_signed
 from schemas.audit import Checkpoint
-from schemas.errors import AuditError
 
 __all__ = ["Finding", "Report", "verify"]
 
-#: Clocks of two machines may differ by this much.
-SKEW: Final = timedelta(minutes=5)
 #: A leaf older than this at the moment of the export must be under a checkpoint: sealing runs every few minutes.
 SEAL_WITHIN: Final = timedelta(days=1)
 
-_PROBLEM: Final = {
-    "unknown_key": "checkpoint_foreign_key",
-    "bad_signature": "checkpoint_bad_signature",
-    "wrong_origin": "checkpoint_wrong_origin",
-}
-_ADVICE: Final = {
-    "checkpoint_foreign_key": "Somebody else signed it, or the verifier key given is not this log's: compare both keys",
-    "checkpoint_bad_signature": "It was changed after it was signed: take this checkpoint from another copy and compare",
-    "checkpoint_wrong_origin": "It belongs to another log: find out how it came here",
-    "checkpoint_damaged": "It is cut or was changed: take this checkpoint from another copy and compare",
-}
-
 
 def verify(
-    export_path: Path, vkeys: Sequence[VerifierKey | str], *, trusted: Checkpoint | None = None, now: datetime
+    export_path: Path,
+    vkeys: Sequence[VerifierKey | str],
+    *,
+    trusted: Checkpoint | None = None,
+    policy: Policy | None = None,
+    max_age: int | None = None,
+    minimum: int = 0,
+    now: datetime,
 ) -> Report:
-    """Verify the export in folder ``export_path``. ``trusted`` is a checkpoint the auditor kept from before.
+    """Verify the export, or the published log, in folder ``export_path``.
 
-    Raises AuditError only for keys that cannot be used; everything about the export is a finding of the report.
+    ``trusted`` is a checkpoint the auditor kept from before; ``policy`` asks for witnesses, not longer than ``max_age`` seconds
+    ago; ``minimum`` is the first leaf that a pruned log in tiles must still have. Raises AuditError only for keys that cannot
+    be used; everything about the folder is a finding of the report.
     """
-    keys = [VerifierKey.parse(key) if isinstance(key, str) else key for key in vkeys]
-    if not keys:
-        raise AuditError("no_key", "nothing can be verified without the log's public key", field="vkeys")
+    trust = Trust.of(vkeys, policy=policy, max_age=max_age, now=now)
     found = Collector()
+    if published.is_published(export_path):
+        return published.verify(export_path, trust, trusted=trusted, minimum=minimum, found=found)
     folder = Folder(export_path, found)
-    signed = _signed(folder, keys, found)
+    signed = _signed(folder, trust, found)
+    witnesses = trust.seen(signed, found)
     statements = [Statement.of(each, place=place) for each, place in signed]
-    if trusted is not None:
-        statements += _kept(trusted, keys, signed, found)
     latest = max((each for each, _ in signed), key=lambda each: each.size, default=None)
+    if trusted is not None and (kept := trust.kept(trusted, newest=latest.size if latest else 0, found=found)):
+        statements.append(kept)
     claims = Claims(found, signed=latest.size if latest else 0)
     log = history.read(folder.leaves(), each=claims.leaf, found=found)
     sealed = history.check(log, statements, found)
+    if latest is not None and (export_path / published.TILES).is_dir():
+        audit_tiles(tiles.folder(export_path), latest, found=found, minimum=minimum)
     if (export_path / export.RECORDS).exists():
         claims.compare(folder.records())
     else:
@@ -80,6 +81,7 @@ def verify(
         checkpoints=len(signed),
         leaves=log.count,
         sealed=sealed,
+        witnesses=witnesses,
         leads=claims.leads,
         erased=claims.erased,
         deliveries=claims.deliveries,
@@ -90,17 +92,15 @@ def verify(
     )
 
 
-def _signed(folder: Folder, keys: Sequence[VerifierKey], found: Collector) -> list[tuple[Checkpoint, str]]:
+def _signed(folder: Folder, trust: Trust, found: Collector) -> list[tuple[Checkpoint, str]]:
     """The checkpoints a known key signed, each with its place."""
     signed: list[tuple[Checkpoint, str]] = []
     roots: dict[int, tuple[bytes, str]] = {}
     last: str | None = None
     for number, note in folder.checkpoints():
         last = note
-        try:
-            checkpoint = checkpoints.verify(note, keys)
-        except AuditError as error:
-            _unsigned(error, note, f"{export.CHECKPOINTS}, line {number}", found)
+        checkpoint = trust.read(note, f"{export.CHECKPOINTS}, line {number}", found)
+        if checkpoint is None:
             continue
         place = f"checkpoint of size {checkpoint.size} ({export.CHECKPOINTS}, line {number})"
         root, elsewhere = roots.setdefault(checkpoint.size, (checkpoint.root, place))
@@ -114,50 +114,10 @@ def _signed(folder: Folder, keys: Sequence[VerifierKey], found: Collector) -> li
         signed.append((checkpoint, place))
     alone = folder.checkpoint()
     if alone is not None and last is not None and alone != last:
-        found.add(
-            "checkpoint_damaged",
-            place=export.CHECKPOINT,
-            problem=f"it is not the last checkpoint of {export.CHECKPOINTS}",
-            advice=_ADVICE["checkpoint_damaged"],
-        )
+        damaged(export.CHECKPOINT, f"it is not the last checkpoint of {export.CHECKPOINTS}", found)
     if not signed:
-        found.add(
-            "nothing_signed",
-            place=export.CHECKPOINTS,
-            problem="no checkpoint is signed by a known key, so nothing here is proven",
-            advice="Get the log's verifier key from its owner by another way, or seal the log and export again",
-        )
+        nothing_signed(export.CHECKPOINTS, found)
     return signed
-
-
-def _unsigned(error: AuditError, note: str, place: str, found: Collector) -> None:
-    code = _PROBLEM.get(error.code, "checkpoint_damaged")
-    try:
-        place = f"checkpoint of size {checkpoints.parse(note).size} ({place})"
-    except AuditError:
-        place = f"checkpoint in {place}"
-    found.add(code, place=place, problem=error.message, advice=_ADVICE[code])
-
-
-def _kept(
-    trusted: Checkpoint, keys: Sequence[VerifierKey], signed: Sequence[tuple[Checkpoint, str]], found: Collector
-) -> list[Statement]:
-    """The auditor's own checkpoint; it is read again from its note, and must be of the same log."""
-    place = f"checkpoint you kept, of size {trusted.size}"
-    try:
-        kept = checkpoints.verify(trusted.note, keys)
-    except AuditError as error:
-        _unsigned(error, trusted.note, "the one you kept", found)
-        return []
-    newest = max((each.size for each, _ in signed), default=0)
-    if newest < kept.size:
-        found.add(
-            "log_rolled_back",
-            place=place,
-            problem=f"the newest signed checkpoint is of size {newest}: the log was shortened, or an old copy was given",
-            advice="Ask for an export of today; if there is none, the log was rolled back",
-        )
-    return [Statement.of(kept, place=place, kept=True)]
 
 
 def _counts(folder: Folder, found: Collector, *, leaves: int, records: int) -> None:
@@ -180,14 +140,7 @@ def _moments(folder: Folder, claims: Claims, found: Collector, now: datetime) ->
             problem="the export says it was made in the future",
             advice="Compare the clocks of both machines",
         )
-    if claims.latest is not None and claims.latest[0] > now + SKEW:
-        found.add(
-            "clock",
-            place=f"leaf {claims.latest[1]}",
-            problem="it says it was written in the future",
-            advice="Compare the clocks of both machines; if they are right, the leaf's time is invented",
-        )
-
+    claims.moments(now)
     unsigned = claims.first_unsigned
     if made is not None and unsigned is not None and unsigned[0] < made - SEAL_WITHIN:
         found.add(

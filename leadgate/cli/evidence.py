@@ -14,6 +14,7 @@ from consent.audit import trace as tracing
 from consent.audit.checkpoint import verify as verify_checkpoint
 from consent.audit.findings import Report
 from consent.audit.note import VerifierKey
+from consent.audit.policy import Policy
 from consent.audit.verify import verify as verify_export
 from leadgate.cli.root import Json, Lang, app, screen
 from leadgate.cli.root import ledger_house as house
@@ -45,7 +46,8 @@ def export(target: Annotated[Path, typer.Argument(help="A folder that does not e
 @app.command(rich_help_panel="Evidence")
 def verify(
     folder: Annotated[
-        Path | None, typer.Argument(help="An audit export; the live ledger is exported first if none is named.")
+        Path | None,
+        typer.Argument(help="An audit export or a published log; the live ledger is exported first if none is named."),
     ] = None,
     key: Annotated[
         list[str] | None,
@@ -54,6 +56,12 @@ def verify(
     trusted: Annotated[Path | None, typer.Option(help="A checkpoint you kept from an earlier audit.")] = None,
     lang: Lang = Language.EN,
     *,
+    policy: Annotated[
+        Path | None, typer.Option(help="A C2SP tlog-policy file: the log's keys, witnesses, quorum. Got by another way, too.")
+    ] = None,
+    minimum: Annotated[
+        int, typer.Option(min=0, help="Of a pruned published log: the first entry that must still be there.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Verify the log with a public key: signatures, every leaf, every record. Needs no database when a folder is named.
@@ -61,7 +69,7 @@ def verify(
     Exit 0 only if nothing at all was found; otherwise each finding names its place, and the exit code is 4.
     """
     with screen.working("verifying ..."):
-        report = _live() if folder is None else _exported(folder, key or [], trusted)
+        report = _live() if folder is None else _exported(folder, key or [], trusted, policy=policy, minimum=minimum)
     if as_json:
         screen.document(report_document(report))
     else:
@@ -75,14 +83,16 @@ def _live() -> Report:
         return opened.verify()
 
 
-def _exported(folder: Path, key: list[str], trusted: Path | None) -> Report:
+def _exported(folder: Path, key: list[str], trusted: Path | None, *, policy: Path | None, minimum: int) -> Report:
     if not folder.is_dir():
         raise ConfigurationError("no_export", "there is no such folder", field="FOLDER")
-    if not key:
-        raise ConfigurationError("no_key", "an export is verified with the log's public key", field="--key")
+    rules = Policy.parse(_read(policy, "--policy")) if policy else None
     keys = [VerifierKey.parse(line) for each in key for line in _line(each).splitlines()]
+    keys += rules.log_keys if rules else ()
+    if not keys:
+        raise ConfigurationError("no_key", "an export is verified with the log's public key", field="--key")
     kept = verify_checkpoint(_read(trusted, "--trusted"), keys) if trusted else None
-    return verify_export(folder, keys, trusted=kept, now=datetime.now(UTC))
+    return verify_export(folder, keys, trusted=kept, policy=rules, minimum=minimum, now=datetime.now(UTC))
 
 
 def report_document(report: Report) -> dict[str, object]:
@@ -92,7 +102,8 @@ def report_document(report: Report) -> dict[str, object]:
         "ok": report.ok,
         "origin": report.origin,
         "checkpoint": {"size": point.size, "root": point.root.hex()} if point else None,
-        **{name: getattr(report, name) for name in ("leaves", "sealed", "leads", "erased", "deliveries", "consents")},
+        **{name: getattr(report, name) for name in ("leaves", "sealed", "pruned", "witnesses")},
+        **{name: getattr(report, name) for name in ("leads", "erased", "deliveries", "consents")},
         "findings": [asdict(each) for each in report.findings],
         "unlisted": report.unlisted,
     }
