@@ -19,7 +19,7 @@ from consent.gate import NEW, Gate, Standing
 from consent.pseudonyms import Pseudonyms
 from consent.vault import Vault
 from integrations.contract.source import Source
-from leadgate.pipeline import fingerprint, in_step, withdraw
+from leadgate.pipeline import fingerprint, in_step, memory, withdraw
 from leadgate.pipeline.admission import Admission
 from leadgate.pipeline.heap import quiet_heap
 from leadgate.pipeline.recognition import Candidate, Recognition
@@ -256,6 +256,7 @@ class Admitter:
             people_here.recognise(candidate)
             candidate.fingerprints = self._fingerprints(candidate)
         withdrawn = people.withdrawals(tx, {person for candidate in candidates for person in candidate.matches})
+        memory.recall(tx, self._index, candidates, withdrawn)
         seen = leads.recent_fingerprints(tx, [each for candidate in candidates for each in candidate.fingerprints])
         for candidate in candidates:
             brand = candidate.lead.brand

@@ -85,13 +85,18 @@ class Eraser:
         tenant: str,
         clock: Callable[[], datetime],
         afterwards: Callable[[Transaction, Sequence[Destruction], datetime], None] = lambda _tx, _done, _now: None,
+        beforehand: Callable[[Sequence[str], str], None] = lambda _people, _reason: None,
     ) -> None:
-        """``afterwards`` is run in the destroying transaction: who else must learn of it (recipients, clocks, consents)."""
+        """``afterwards`` is run in the destroying transaction: who else must learn of it (recipients, clocks, consents).
+
+        ``beforehand`` is told of people and reason while their seals still open, in no transaction (the suppression memory).
+        """
         self._ledger = ledger
         self._shredder = shredder
         self._tenant = tenant
         self._clock = clock
         self._afterwards = afterwards
+        self._beforehand = beforehand
 
     def run(
         self,
@@ -106,6 +111,7 @@ class Eraser:
         who of them is to be destroyed, when nothing about them can change any more.
         """
         held = self._ledger.retrying(lambda tx: self._intend(tx, person_ids, actor=actor, reason=reason))
+        self._beforehand([each for each in person_ids if each not in held], reason)
         return self._ledger.retrying(lambda tx: self._destroy(tx, person_ids, held=held, strays=strays or {}, still=still))
 
     def complete(self) -> int:
@@ -119,12 +125,15 @@ class Eraser:
             return 0
         asked = {each.person_id for each in waiting if each.reason not in _RULES}
         ids = [each.person_id for each in waiting]
+        for each in waiting:
+            self._beforehand([each.person_id], each.reason)
         done = self._ledger.retrying(lambda tx: self._destroy(tx, ids, held={}, strays={}, still=lambda _tx, _ids: asked))
         return sum(each.keys for each in done)
 
     def again(self, lines: Sequence[Shredded], *, actor: str) -> list[Erased]:
         """Destroy once more whoever of these lines a restored backup brought back; answer those it had."""
         listed = {line.person_id: line.number for line in lines}
+        self._beforehand(list(listed), RESTORED)
         return self._ledger.retrying(lambda tx: self._again(tx, listed, actor=actor, reason=RESTORED))
 
     # -- the transactions ------------------------------------------------------------------------------------------

@@ -7,8 +7,32 @@ consent could carry any more: it has no other use.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from leadgate.storage.engine import Transaction
+
+
+class HeldLead(NamedTuple):
+    """A lead whose person can still be read."""
+
+    lead_id: str
+    person_id: str
+    brand: str
+    sealed: bytes
+    wrapped_key: bytes
+    key_version: int
+
+
+def leads_of(tx: Transaction, person_ids: Sequence[str]) -> list[HeldLead]:
+    """Every lead of these people that still opens."""
+    rows = tx.rows_in(
+        "select l.lead_id, l.person_id, l.brand, l.sealed, p.wrapped_key, p.key_version from lead l"
+        " join person p on p.person_id = l.person_id"
+        " where l.sealed is not null and p.wrapped_key is not null and l.person_id in :values",
+        list(person_ids),
+        wide=True,
+    )
+    return [HeldLead(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5]) for row in rows]
 
 
 def remember(tx: Transaction, rows: Sequence[tuple[bytes, str, int, int]]) -> None:

@@ -20,7 +20,10 @@ REVEALS = {
     # the shell: the vault's doors
     "leadgate/pipeline/admit.py": "validates a document, then looks the person up and seals",
     "leadgate/pipeline/reindex.py": "reads identifiers from sealed leads, to make their blind indexes anew",
+    "leadgate/pipeline/memory.py": "makes digests of what a person was known by, right before it is destroyed",
     "leadgate/pipeline/opening.py": "adds the columns kept outside the envelope to what the vault opened; wraps both again",
+    "consent/act_seal.py": "seals what an act of destruction says",
+    "leadgate/pipeline/act.py": "prints the act of destruction: the names that the officer gave for it",
     "leadgate/pipeline/strays.py": "turns identifiers of what was put aside into blind indexes, to find an erased person's",
     "leadgate/pipeline/withdraw.py": "turns the identifiers of a withdrawal into blind indexes",
     "leadgate/wiring/credentials.py": "splits a connection's secret into the words of a rotation",

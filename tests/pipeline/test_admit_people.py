@@ -57,8 +57,11 @@ def test_an_erased_person_who_returns_is_somebody_new(house: TestHouse) -> None:
     house.admit(lead)
     before = _person(house, lead)
     house.house.erase(before, actor="officer-1", reason="subject_request")
-    assert house.admit(renamed(lead, "again")) == [("admitted", [])], "nobody remembers the first request"
-    assert _person(house, renamed(lead, "again")) != before
+    assert house.admit(renamed(lead, "late")) == [("refused", [Reason.WITHDRAWN] * 3)], "its consent is older than the request"
+    house.clock.advance(minutes=5)
+    anew = renamed(lead, "again", consent=consent(lead, given_at=house.clock.now.isoformat()))
+    assert house.admit(anew) == [("admitted", [])], "nobody remembers the first lead"
+    assert _person(house, anew) != before
     report = house.verified()
     assert (report.ok, report.erased) == (True, 1), "one lead, counted once"
 

@@ -12,7 +12,7 @@ from schemas.errors import VaultError
 from schemas.personal import Personal
 from schemas.submission import Withdrawal
 from tests.houses.commands import leadgate, verify
-from tests.houses.house import TestHouse, renamed
+from tests.houses.house import TestHouse, consent, renamed
 from tests.stories.canary import Scanner, telling
 
 
@@ -43,7 +43,7 @@ def test_after_erasure_the_walk_is_told_and_the_person_is_not(house: TestHouse) 
     said = leadgate(house, "trace", lead_id)
     assert said.returncode == 0
     told = [json.loads(leaf)["event"] for _, leaf in house.house.leaves_of(lead_id)]
-    assert told == ["submission.received", "lead.admitted", "delivery.accepted", "subject.erased"]
+    assert told == ["submission.received", "lead.admitted", "delivery.accepted", "subject.erased", "recipient.asked"]
     assert verify(house) == (0, [])
     assert house.house.verify().erased >= 1
 
@@ -82,7 +82,8 @@ def test_a_person_who_comes_back_is_traced_from_the_return_on(house: TestHouse) 
     house.admit(lead)
     first = house.rows("select lead_id, person_id from lead")[0]
     house.house.erase(first[1], actor="officer-1", reason="subject_request")
-    house.admit(renamed(lead, "back"))
+    house.clock.advance(minutes=5)
+    house.admit(renamed(lead, "back", consent=consent(lead, given_at=house.clock.now.isoformat())))
     second = house.rows("select lead_id, person_id from lead where lead_id <> :l", l=first[0])[0]
     assert second[1] != first[1]
     events = [json.loads(leaf)["event"] for _, leaf in house.house.leaves_of(second[0])]
