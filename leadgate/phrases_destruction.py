@@ -74,8 +74,8 @@ PHRASES: Final[Mapping[str, Said]] = {
         "ФИО субъекта или иная относящаяся к нему информация (пусто: только случайный идентификатор)",
     ),
     "act_written": Said(
-        "Written: {files}. Sign the act. It is kept until {until}; the log has its digest.",
-        "Записано: {files}. Подпишите акт. Срок хранения до {until}; отпечаток занесён в журнал.",
+        "Act {act}: {files}. Sign it. It is kept until {until}; the log has its digest.",
+        "Акт {act}: {files}. Подпишите его. Срок хранения до {until}; отпечаток занесён в журнал.",
     ),
     "act_says_recipients": Said(
         "The act names recipients that have not destroyed their copy: {names}.",

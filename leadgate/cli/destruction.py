@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from leadgate.cli.root import Actor, Json, Lang, app, house, ledger_house, screen
+from leadgate.documents import write_private
 from leadgate.phrases_destruction import phrase
+from leadgate.pipeline.act import Given
 from leadgate.pipeline.restore import RestoreReport
 from leadgate.rendering import Sheet
 from leadgate.storage.clock import from_micros
 from schemas.errors import ConfigurationError
+from schemas.personal import Personal
 from schemas.vocabulary import Language
 
 #: Exit codes, as app.py says them: the operator must act, the log is not whole.
@@ -22,6 +27,54 @@ hold = typer.Typer(help="Legal holds: whose data must not be destroyed, and why.
 restore = typer.Typer(help="After a backup was restored: who must go again.", no_args_is_help=True)
 app.add_typer(hold, name="hold", rich_help_panel="People")
 app.add_typer(restore, name="restore", rich_help_panel="Operate")
+
+
+@app.command(rich_help_panel="People")
+def act(
+    *,
+    out: Annotated[Path, typer.Option(help="Where to: FILE.pdf; FILE.extract.pdf and FILE.json are written beside it.")],
+    actor: Actor,
+    person: Annotated[str | None, typer.Option(help="Random id of the destroyed person, as `erase` prints it.")] = None,
+    again: Annotated[str | None, typer.Option(help="Or the id of an act, to print it once more.", metavar="ACT")] = None,
+    position: Annotated[
+        str | None, typer.Option(help="Of whoever destroyed; else destruction.position of leadgate.yaml.")
+    ] = None,
+    lang: Lang = Language.RU,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Without waiting for the quorum of witnesses; the act says so.")
+    ] = False,
+) -> None:
+    """Draw up the act of destruction and the log extract of one person (Order 179), as PDF to sign and as JSON.
+
+    Asks for the name of whoever destroyed, and for the name of the person, if you know it from the request: it stands on the
+    act, and sealed with it for as long as it is kept; nowhere else.
+    """
+    if out.suffix != ".pdf":
+        raise ConfigurationError("not_a_pdf", "name a file that ends in .pdf", field="--out")
+    with ledger_house() as opened:
+        desk = opened.destruction
+        if again is not None:
+            made = desk.acts.again(again)
+        elif person is not None:
+            desk.operator(person, position=position)  # whatever is missing is said before anybody is asked
+            given = Given(destroyer=_asked("ask_destroyer", lang), subject=_asked("ask_subject", lang))
+            with screen.working("drawing up the act ..."):
+                made = desk.draw_up(person, given=given, position=position, language=lang, actor=actor, alone=alone)
+        else:
+            raise ConfigurationError("nobody", "name a person, or an act to print again", field="--person, --again")
+    for ending, content in made.files.items():
+        write_private(out.with_suffix(ending), content)
+    names = ", ".join(out.with_suffix(ending).name for ending in made.files)
+    screen.lines([phrase("act_written", lang, files=names, act=made.act_id, until=made.keep_until.date())])
+    if made.open_copies:
+        screen.lines([phrase("act_says_recipients", lang, names=", ".join(made.open_copies))])
+
+
+def _asked(name: str, language: Language) -> Personal[str]:
+    prompt = phrase(name, language)
+    return Personal(
+        typer.prompt(prompt, default="", show_default=False) if sys.stdin.isatty() else sys.stdin.readline().strip()
+    )
 
 
 @hold.command("set")
