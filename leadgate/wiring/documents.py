@@ -1,4 +1,4 @@
-"""Documents, as the doors say it: receipts for people, evidence for auditors. What holds a person goes to a file the user names.
+"""Documents, as the doors say it: receipts for people, evidence for auditors. What holds a person goes to files people name.
 
 A package or receipt that left the house has a leaf: that it was made, for whom, with which digest. A digest of what holds a
 person has a random salt inside the file, so that nobody learns from the log what the file says.

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 WIDTH, HASH, LONGEST_LINE, KEY_ID = 256, 32, 1 << 20, 4
 ED25519, COSIGNATURE, ML_DSA_44 = 1, 4, 6
+LISTED = 50  # findings of one kind; the rest is counted
 DELIVERED = {"accepted", "rejected", "dead", "suppressed"}
 LEAD = (
     "lead_id person_id submission_id consent_id brand channel language topic country field_names received_at admitted_at"
@@ -249,6 +250,7 @@ class Tree:
         self._files, self._signed = files, signed
         self._cached: dict[tuple[int, int], list[bytes] | None] = {}
         self._suspect: set[tuple[int, int]] = set()
+        self.unproven: set[int] = set()  # numbers of tiles whose leaves were told about once
 
     def _width(self, level: int, number: int) -> int:
         return max(0, min(WIDTH, (self._signed.size >> 8 * level) - number * WIDTH))
@@ -290,13 +292,11 @@ class Tree:
         for level in range((size.bit_length() + 7) // 8):
             edge = (size >> 8 * level) // WIDTH
             if self._width(level, edge) and self.tile(level, edge) is None:
-                self._accuse(
-                    "tile_missing", level, edge, "it is missing or cut, and the signed root cannot be derived without it"
-                )
+                self._accuse("tile_missing", level, edge, "it is missing or cut, and the root cannot be derived without it")
         disagree = []
         for name in self._files.names("tile/"):
             level, number = place_of(name)
-            if tile_path(level, number, self._width(level, number)) != name:
+            if level < 0 or tile_path(level, number, self._width(level, number)) != name:
                 add("tile_foreign", name, f"a log of {size} leaves has no such tile")
             elif self._width(level, number) == WIDTH and not self._fits(level, number):
                 disagree.append((level, number))
@@ -310,13 +310,16 @@ class Tree:
             else:
                 self._accuse("tile_changed", level, number, "its hashes do not give the root that stands in the tile above it")
         if not rooted and not self._suspect:
-            edges = [
-                tile_path(each, (size >> 8 * each) // WIDTH, size >> 8 * each & 255)
-                for each in range(8)
-                if size >> 8 * each & 255
-            ]
-            self._suspect.update(place_of(each) for each in edges)
-            add("root_mismatch", self._signed.place, f"its signed root is not the one these tiles give: {', '.join(edges)}")
+            edges = [(level, (size >> 8 * level) // WIDTH) for level in range(8) if (size >> 8 * level) % WIDTH]
+            doubtful = [each for each in edges if not self._confirmed(*each)] or edges
+            self._suspect.update(edges)
+            names = ", ".join(tile_path(*each, self._width(*each)) for each in doubtful)
+            add("root_mismatch", names, f"what stands there does not give the root of {self._signed.place}")
+
+    def _confirmed(self, level: int, number: int) -> bool:
+        """Whether every entry of a tile is the root of the tile below it; the lowest have none below."""
+        below = range(number * WIDTH, number * WIDTH + self._width(level, number))
+        return level > 0 and all(self._fits(level - 1, each) for each in below)
 
     def _fits(self, level: int, number: int) -> bool:
         tile, above = self.tile(level, number), self.tile(level + 1, number // WIDTH)
@@ -342,9 +345,9 @@ class Tree:
 
 
 def place_of(name: str) -> tuple[int, int]:
-    """Level and number of a tile's path."""
-    _, level, *rest = re.sub(r"\.p/[0-9]+$", "", name).split("/")
-    return int(level), int("".join(each.lstrip("x") for each in rest))
+    """Level and number of a tile's path; (-1, -1) for what is none."""
+    matched = re.fullmatch(r"tile/([0-9])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/[0-9]{1,3})?", name)
+    return (int(matched[1]), int(re.sub("[x/]", "", matched[2]))) if matched else (-1, -1)
 
 
 # -- the files, and the log's leaves in them ---------------------------------------------------------------------------
@@ -406,7 +409,8 @@ class Files:
 class Leaves:
     """The leaves whose place in the log is proven, on disk and not in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, unproven: set[int]) -> None:
+        self.unproven = unproven
         self.rows = sqlite3.connect("")
         self.rows.execute("create table leaf (place integer primary key, event text, lead text, delivery text, body text)")
         self.rows.execute("create table seen (record text, id text, primary key (record, id)) without rowid")
@@ -452,6 +456,8 @@ def check_record(place: str, record: dict[str, Any], leaves: Leaves, notices: se
             add("record_without_leaf", place, "no leaf speaks of it: somebody wrote it past the log")
         return
     leaf = leaves.find(index)
+    if leaf is None and isinstance(index, int) and index // WIDTH in leaves.unproven:
+        return  # told about already
     if leaf is None:
         add("leaf_missing", f"leaf {index}", f"{place} names it, and it is not here or not proven")
         return
@@ -494,16 +500,16 @@ def tells_of(kind: str, state: str, record: dict[str, Any], event: str, said: di
         "withdrawal": {"consent.withdrawn"},
         "event": {f"consent.{record.get('happened')}", "consent.recorded"},
         "destruction": {"subject.erased"},
-    }.get(kind, {event})
+        "notice": {"notice.published"},
+    }.get(kind, ())
 
 
 def check_whole(leaves: Leaves) -> None:
     """Whatever the leaves speak of must be here, and nothing may have been sent before it was admitted."""
     ask = leaves.rows.execute
     ask("create index leaf_lead on leaf (lead, event)")
-    lead = (
-        "select place, lead from leaf where event = 'lead.admitted' and lead not in (select id from seen where record = 'lead')"
-    )
+    lead = "select place, lead from leaf where event = 'lead.admitted' and lead not in"
+    lead += " (select id from seen where record = 'lead')"
     delivery = "select place, delivery from leaf where delivery not in (select id from seen where record = 'delivery')"
     for kind, question in (("lead", lead), ("delivery", delivery)):
         for place, ident in ask(question).fetchall():
@@ -514,14 +520,26 @@ def check_whole(leaves: Leaves) -> None:
             add("record_missing", f"consent {consent}, leaf {place}", "the log speaks of it and the package does not hold it")
     sent = "select place, lead, delivery, body from leaf where event = 'delivery.accepted'"
     for place, lead, delivery, body in ask(sent).fetchall():
-        admitted = ask(
-            "select body from leaf where event = 'lead.admitted' and lead = ? and place < ?", (lead, place)
-        ).fetchone()
+        before = "select body from leaf where event = 'lead.admitted' and lead = ? and place < ?"
+        admitted = ask(before, (lead, place)).fetchone()
         facts, where = json.loads(body)["facts"], f"delivery {delivery}, accepted at leaf {place}"
         if admitted is None:
             add("sent_without_admission", where, "no leaf before it admits the lead under a consent")
         elif f"{facts.get('destination')}:{facts.get('purpose')}" not in json.loads(admitted[0])["facts"].get("routes", ()):
             add("sent_off_route", where, "the admission does not allow this recipient with this purpose")
+
+
+def after_withdrawal(leaves: Leaves) -> Iterator[str]:
+    """What was accepted after the person took that purpose back: no finding, since the send may have been under way."""
+    pairs = """
+        select w.place, w.body, s.place, s.body from leaf w join leaf s on s.lead = w.lead and s.place > w.place
+        where w.event = 'consent.withdrawn' and s.event = 'delivery.accepted' order by s.place
+    """
+    for withdrawn, taken, sent, told in leaves.rows.execute(pairs):
+        purpose = json.loads(told)["facts"].get("purpose")
+        if purpose in json.loads(taken)["facts"].get("purposes", ()):
+            times = f"{json.loads(taken)['at']} and {json.loads(told)['at']}"
+            yield f"NOTE         accepted at leaf {sent}, after {purpose} was taken back at leaf {withdrawn} ({times})"
 
 
 # -- a package ---------------------------------------------------------------------------------------------------------
@@ -539,7 +557,7 @@ def check_package(files: Files, policy: Policy, trusted: list[str], *, without_q
     sizes = {0, signed.size}
     for place, note in others + [(f"checkpoint you kept, number {at}", each) for at, each in enumerate(trusted, 1)]:
         sizes |= check_older(place, note, policy, tree, signed)
-    leaves = Leaves()
+    leaves = Leaves(tree.unproven)
     check_leaves(files, tree, leaves, manifest.get("scope", {}), sizes)
     notices = {name.removeprefix("notices/").removesuffix(".txt") for name in files.names("notices/")}
     for each in sorted(notices):
@@ -556,6 +574,7 @@ def check_package(files: Files, policy: Policy, trusted: list[str], *, without_q
         f"leaves       {leaves.count()} proven to stand in the log",
         f"records      {', '.join(f'{name} {count}' for name, count in counts.items()) or 'none'}; notices {len(notices)}",
     ]
+    told += after_withdrawal(leaves)
     if manifest.get("without_quorum"):
         told.append("NOTE         this package was made WITHOUT the quorum of witnesses its maker is configured for")
     return told
@@ -569,7 +588,10 @@ def check_files(files: Files) -> dict[str, Any]:
     if manifest.get("format") != "leadgate-evidence" or manifest.get("version") != 1:
         unusable("the package is of a format that this script does not know")
     listed = manifest.get("files", {})
-    for name in files.names():
+    names = files.names()
+    for name, after in zip(names, [*names[1:], ""], strict=True):
+        if name == after:
+            add("file_twice", name, "the archive holds two files of this name")
         if name not in listed and name != "manifest.json":
             add("file_foreign", name, "the manifest does not name it")
     for name, said in listed.items():
@@ -602,11 +624,7 @@ def check_older(place: str, note: str, policy: Policy, tree: Tree, signed: Check
     if older is None or not older.ok:
         return set()
     if older.size > signed.size:
-        add(
-            "log_rolled_back",
-            older.place,
-            f"the package ends at {signed.size} leaves: the log was shortened, or this is an old one",
-        )
+        add("log_rolled_back", older.place, f"the package ends at {signed.size} leaves: the log was shortened")
         return set()
     root = tree.root_at(older.size)
     if root is None:
@@ -640,7 +658,9 @@ def check_leaves(files: Files, tree: Tree, leaves: Leaves, scope: dict[str, Any]
 def proven(tree: Tree, index: int, body: str, place: str) -> bool:
     known = tree.leaf(index)
     if known is None:
-        add("leaf_unproven", f"leaf {index}", f"the tile it stands in is missing, or is not to be believed ({place})")
+        if index // WIDTH not in tree.unproven:
+            tree.unproven.add(index // WIDTH)
+            add("leaf_unproven", f"leaf {index}", f"its tile is missing or not to be believed, as for its neighbours ({place})")
     elif known != sha(b"\x00", body.encode("utf-8", "surrogatepass")):
         add("leaf_changed", f"leaf {index}", f"its hash is not the one in the log ({place})")
     else:
@@ -659,7 +679,7 @@ def check_receipt(raw: bytes, policy: Policy, *, without_quorum: bool) -> list[s
         unusable("this is neither a package nor a receipt")
     if receipt.get("format") != "leadgate-receipt" or receipt.get("version") != 1:
         unusable("the receipt is of a format that this script does not know")
-    leaves, told = Leaves(), []
+    leaves, told = Leaves(set()), []
     for number, each in enumerate(receipt.get("proofs", ()), 1):
         place = f"proof {number}"
         try:
@@ -730,21 +750,21 @@ def main(words: list[str]) -> int:
             told = check_package(Files(given.what), policy, kept, without_quorum=given.without_quorum)
         else:
             told = check_receipt(given.what.read_bytes(), policy, without_quorum=given.without_quorum)
-    except (UnusableError, OSError, UnicodeError) as error:
+    except (UnusableError, OSError, zipfile.BadZipFile) as error:
         sys.stderr.write(f"cannot be checked: {error}\n")
         return 2
-    for line in told:
-        sys.stdout.write(f"{line}\n")
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, sqlite3.Error) as error:
+        add("damaged", str(given.what), f"it has not the shape of what it claims to be ({type(error).__name__})")
+    counts: dict[str, int] = {}
     for code, place, problem in found:
-        sys.stdout.write(f"FOUND {code}: {place}: {problem}\n")
-    if found:
-        sys.stdout.write(f"NOT verified: {len(found)} findings\n")
-    elif policy.quorum == "none":
-        sys.stdout.write(
-            "verified: nothing was found. No witness was asked for: give --policy to hold the log against its witnesses\n"
-        )
-    else:
-        sys.stdout.write("verified: nothing was found\n")
+        counts[code] = counts.get(code, 0) + 1
+        if counts[code] <= LISTED:
+            told.append(f"FOUND {code}: {place}: {problem}")
+    told += [f"... and {count - LISTED} more of the kind {code}" for code, count in counts.items() if count > LISTED]
+    told.append(f"NOT verified: {len(found)} findings" if found else "verified: nothing was found")
+    if not given.policy:
+        told.append("No witness was asked for; a policy (--policy) holds the log against those who watch it")
+    sys.stdout.write("\n".join(told) + "\n")
     return 1 if found else 0
 
 
