@@ -246,7 +246,7 @@ class Gate:
             return Finding(reason=Reason.UNKNOWN_BRAND, field="brand")
         if purpose not in record.purposes:
             return Finding(reason=Reason.NO_CONSENT, field="consent.purposes")
-        if any(code in (purpose, ALL_PURPOSES) for code, _ in record.withdrawn):
+        if record.withdrawn and any(code in (purpose, ALL_PURPOSES) for code, _ in record.withdrawn):
             return Finding(reason=Reason.WITHDRAWN, field="consent.purposes")
         notice = self.policy.notices.get((record.notice_id, record.notice_version, record.notice_language))
         against = self._about_notice(notice, record, now)

@@ -10,7 +10,7 @@ compares both on valid, broken and hostile documents (docs/adr/0007-validation.m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields
 
@@ -23,10 +23,27 @@ from schemas.policy import BrandPolicy
 from schemas.verdict import Finding
 
 Read = Callable[[Any], Any]
+#: Words a field remembers, at most.
+_REMEMBERED: Final = 1000
 
 
 class _StepAsideError(Exception):
     """The document is for marshmallow."""
+
+
+class _Remembering(dict[str, Any]):
+    """What a field read of the first words it was given. Other types are asked anew: True is 1 to a dict."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def __missing__(self, value: Any) -> Any:
+        found = self._read(value)
+        if type(value) is str and len(self) < _REMEMBERED:
+            self[value] = found
+        return found
 
 
 class _Compiled:
@@ -40,7 +57,7 @@ class _Compiled:
         for name, field in schema.fields.items():
             read: Read
             if isinstance(field, Checked):
-                read = field.read
+                read = _Remembering(field.read).__getitem__ if field.repeats else field.read
             elif isinstance(field, fields.Nested) and isinstance(field.schema, ConsentSchema):
                 read = _Compiled(field.schema, make_claim)
             else:  # a field this plan does not understand would be a second truth
@@ -89,7 +106,7 @@ class LeadReader:
         if compiled is not None:
             try:
                 lead = compiled(document)
-            except (ValidationError, _StepAsideError):
+            except (ValidationError, _StepAsideError, TypeError):  # a list where a word is remembered
                 pass
             else:
                 return lead

@@ -17,7 +17,7 @@ from consent.vault import PersonKey, Vault
 from leadgate.pipeline.recognition import Candidate
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import inbox, leads, log, outbox, people
-from leadgate.storage.clock import to_micros
+from leadgate.storage.clock import rfc3339, to_micros
 from leadgate.storage.engine import Transaction
 from leadgate.storage.ids import stream_of_ids
 from leadgate.storage.inbox import Waiting
@@ -35,6 +35,13 @@ _QUEUED: Final = Outcome.QUEUED.value
 #: Ids made at once: a lead, its consent record and a delivery or two for each of a hundred.
 _IDS: Final = 400
 _routes = lru_cache(maxsize=256)(route_words)
+
+
+@lru_cache(maxsize=1024)
+def _names(fields: tuple[str, ...]) -> tuple[list[str], str]:
+    """Names of fields in order, for a leaf and for a row. Leads of one source mostly have the same."""
+    names = sorted(fields)
+    return names, " ".join(names)
 
 
 class Admission:
@@ -73,15 +80,16 @@ class Admission:
         lead, one, consent, now = candidate.lead, candidate.waiting, candidate.lead.consent, self.now
         lead_id, consent_id, person_id, brand = next(self._ids), next(self._ids), key.person_id, lead.brand
         sealed = self._vault.seal_lead(key, lead_id, lead.fields)
-        names = sorted(candidate.fields)
+        names, joined = _names(tuple(candidate.fields))
+        given_at = to_micros(consent.given_at)
         committed = (
             lead_id, person_id, one.submission_id, consent_id, brand, str(lead.channel), str(lead.language), lead.topic,
-            lead.country, " ".join(names), one.received_at, now, sealed.commitment,
+            lead.country, joined, one.received_at, now, sealed.commitment,
         )  # fmt: skip
         agreed = (
             consent_id, person_id, brand, " ".join(consent.purposes), consent.notice_id, consent.notice_version,
             str(consent.notice_language), consent.text_sha256, str(consent.indication), " ".join(consent.evidence),
-            to_micros(consent.given_at), now, CONSENT_SCHEMA_VERSION,
+            given_at, now, CONSENT_SCHEMA_VERSION,
         )  # fmt: skip
         self._leads.append((*committed, sealed.envelope, candidate.fingerprints[0]))
         self._consents.append(agreed)
@@ -101,7 +109,7 @@ class Admission:
                 "consent_id": consent_id,
                 "notice_id": consent.notice_id,
                 "notice_version": consent.notice_version,
-                "given_at": f"{consent.given_at.isoformat()[:19]}Z",  # the schema made it UTC
+                "given_at": rfc3339(given_at),
                 "text_sha256": consent.text_sha256,
                 "purposes": list(consent.purposes),
                 "fields": names,

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from consent.gate import Gate
 from consent.vault import PersonKey, Vault
 from leadgate.storage import people
-from leadgate.storage.clock import from_micros
+from leadgate.storage.clock import from_micros, rfc3339
 from leadgate.storage.engine import Transaction
 from leadgate.storage.outbox import Claimed
 from schemas.delivery import Disclosure
@@ -107,7 +107,7 @@ class Opener:
         except VaultError as error:
             return f"seal_{error.code}"
         fields.update([(name, getattr(one, attribute)) for name, attribute in wanted.plain])
-        fields.update([(name, _rfc3339(getattr(one, attribute))) for name, attribute in wanted.moments])
+        fields.update([(name, rfc3339(getattr(one, attribute))) for name, attribute in wanted.moments])
         disclosure = Disclosure(delivery_id=one.delivery_id, key=one.key, purpose=one.purpose, fields=Personal(fields))
         return Opened(one, disclosure, key, sorted(fields))
 
@@ -138,7 +138,3 @@ def _agreed(one: Claimed) -> _Agreed:
 @lru_cache(maxsize=256)
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
-
-
-def _rfc3339(micros: int) -> str:
-    return f"{from_micros(micros).isoformat(timespec='seconds')[:19]}Z"

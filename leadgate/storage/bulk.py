@@ -39,6 +39,8 @@ def _copy_column(values: Sequence[Any]) -> Sequence[str]:
         plain = not any(special in joined for special in _COPY_SPECIAL)
         return values if plain else [value.translate(_COPY_ESCAPES) for value in values]
     if kinds == _NUMBERS:
+        if len(set(values)) == 1:  # one moment for a whole batch
+            return [str(values[0])] * len(values)
         return list(map(str, values))
     if kinds == _BYTES:
         printed = b"".join(values)

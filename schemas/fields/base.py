@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from marshmallow import ValidationError, fields
 
@@ -20,6 +20,9 @@ class Checked(fields.Field[T | None], Generic[T]):
 
     Raises ValidationError with a ``Hint``. Null and blank are the same as absent, because CSV cannot tell them apart.
     """
+
+    #: Whether leads repeat a few values of it, none of them personal: what was read once may be remembered.
+    repeats: ClassVar[bool] = False
 
     def __init__(self, *, required: bool = False, missing_hint: Hint = Hint.REQUIRED) -> None:
         if required:
@@ -40,6 +43,8 @@ class Checked(fields.Field[T | None], Generic[T]):
 
 class Word(Checked[W]):
     """One word of a closed vocabulary, in any case."""
+
+    repeats = True
 
     def __init__(self, vocabulary: type[W], *, required: bool = False) -> None:
         super().__init__(required=required)

@@ -140,6 +140,8 @@ class Identifier(Checked[str]):
 class Code(Checked[str]):
     """A word of our own configuration: a purpose, a notice, a version."""
 
+    repeats = True
+
     def read(self, value: object) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _INTEGER_LIMIT:
             return str(value)
@@ -175,6 +177,8 @@ class Https(Checked[str]):
 
 class Digest(Checked[str]):
     """A SHA-256 digest, lower-case hexadecimal."""
+
+    repeats = True
 
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
