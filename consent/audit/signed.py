@@ -54,13 +54,15 @@ class Trust:
 
     def read(self, note: str | bytes, place: str, found: Collector) -> Checkpoint | None:
         """A checkpoint that a known key of the log signed; else a finding. A known witness's wrong signature is one too."""
-        witnesses = self.policy.witness_keys if self.policy else ()
         try:
-            return checkpoints.verify(note, [*dict.fromkeys((*self.keys, *witnesses))])
+            checkpoint = checkpoints.verify(note, self.keys)
+            if self.policy is not None:  # apart, so that a witness whose name is the origin cannot speak for the log
+                checkpoints.cosigned(note, self.policy.witness_keys)
         except AuditError as error:
             code = _PROBLEM.get(error.code, "checkpoint_damaged")
             found.add(code, place=_placed(note, place), problem=error.message, advice=_ADVICE[code])
             return None
+        return checkpoint
 
     def seen(self, signed: Sequence[tuple[Checkpoint, str]], found: Collector) -> tuple[str, ...]:
         """The witnesses of the newest of these checkpoints; a finding if they are no quorum."""
