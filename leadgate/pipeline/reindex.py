@@ -70,11 +70,13 @@ class Reindexer:
         index: BlindIndex,
         policies: Mapping[str, BrandPolicy],
         clock: Callable[[], datetime],
+        page: int = PAGE,
     ) -> None:
         self._ledger = ledger
         self._vault = vault
         self._index = index
         self._policies = policies
+        self._page = page
         self._clock = clock
 
     def run(self, *, actor: str, progress: Callable[[int], None] | None = None) -> ReindexCount:
@@ -85,7 +87,7 @@ class Reindexer:
         while True:
             version = self._index.versions[0]
             with self._ledger.snapshot() as tx:
-                ids = rotation.people_to_index(tx, below=version, after=after, limit=PAGE)
+                ids = rotation.people_to_index(tx, below=version, after=after, limit=self._page)
                 digests, leads = rotation.digests_of(tx, ids), rotation.leads_of(tx, ids)
             if not ids:
                 return total

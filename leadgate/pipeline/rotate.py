@@ -104,6 +104,7 @@ class Rotation:
         rotation: KeyRotation | None,
         rest: timedelta,
         clock: Callable[[], datetime],
+        page: int = PAGE,
     ) -> None:
         """``rotation`` is None where the keyring cannot be written from here; ``rest`` is how long a claim may be out."""
         self._ledger = ledger
@@ -111,6 +112,7 @@ class Rotation:
         self._index = index
         self._rotation = rotation
         self._rest = rest
+        self._page = page
         self._clock = clock
 
     def status(self) -> KeyStatus:
@@ -175,7 +177,7 @@ class Rotation:
             after = ""
             while True:
                 with self._ledger.snapshot() as tx:
-                    page = rotation.wrapped_page(tx, table, below=self._keys.current_version, after=after, limit=PAGE)
+                    page = rotation.wrapped_page(tx, table, below=self._keys.current_version, after=after, limit=self._page)
                 if not page:
                     break
                 again, lost = self._wrapped_again(page)  # no transaction is open while a provider far away is asked
