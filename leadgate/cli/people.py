@@ -5,22 +5,19 @@ Identifiers are typed at a prompt or piped in, never an argument: arguments stan
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from leadgate.cli.asking import identifier
 from leadgate.cli.root import Actor, Json, Lang, app, screen
 from leadgate.cli.root import ledger_house as house
+from leadgate.cli.withdrawing import moment_of, preview_document, preview_lines, withdrawn_lines
 from leadgate.phrases import phrase
 from leadgate.phrases_destruction import phrase as of_destruction
 from leadgate.rendering import retention_lines
-from leadgate.wiring import House
-from schemas.contact import email_or_none, phone_or_none
 from schemas.errors import ConfigurationError
-from schemas.personal import Personal
-from schemas.submission import Withdrawal
 from schemas.vocabulary import Language, PersonState
 
 Brand = Annotated[str, typer.Option(help="The brand the person wrote to, as in leadgate.yaml.")]
@@ -31,26 +28,42 @@ def withdraw_consent(
     brand: Brand,
     actor: Actor,
     purpose: Annotated[list[str] | None, typer.Option(help="Only this purpose; all of them if none is named.")] = None,
+    said_at: Annotated[
+        str | None, typer.Option(help="When the person said it, if not now: 2026-03-02T09:00:00+03:00, or a date (its end).")
+    ] = None,
     lang: Lang = Language.EN,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Record it; without this only what would happen is shown.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Record that a person takes consent back. Asks for a phone or an e-mail; what waits for the person stops at once.
+    """Record that a person takes consent back. Asks for a phone or an e-mail. Shows what would happen; does it with `--yes`.
 
-    Look first with `find`: a withdrawal cannot be taken back, only consent given anew.
+    What waits for the person stops at once; recipients that have the data are told within seconds, first to stop using it, then
+    to destroy it. `leadgate withdrawals show` says what they answer. It cannot be taken back, only consent given anew.
     """
+    at = moment_of(said_at, lang) if said_at else None
     with house() as opened:
-        withdrawal = _ask(opened, brand, tuple(purpose or ()), lang)
-        known = bool(opened.persons(withdrawal=withdrawal))
-        done = opened.withdraw(withdrawal, actor=actor)
-    said = [phrase("withdrawal_recorded", lang), phrase("stopped", lang, count=done.suppressed)]
-    said.append(_recipients("must_be_told", done.recipients, lang))
-    screen.lines(said if known else [said[0], phrase("withdrawal_stranger", lang)])
+        withdrawal = identifier(opened, brand, tuple(purpose or ()), lang)
+        shown = opened.recipients.preview(withdrawal, at=at)
+        if not yes:
+            ways = opened.recipients.ways({name for name, _ in shown.tells})
+            if as_json:
+                screen.document(preview_document(shown, ways))
+            else:
+                screen.lines(preview_lines(shown, ways, lang))
+            return
+        done = opened.recipients.withdraw(withdrawal, actor=actor, at=at)
+    if as_json:
+        screen.document(done.as_dict())
+    else:
+        screen.lines(withdrawn_lines(done, lang, known=bool(shown.person_ids)))
 
 
 @app.command(rich_help_panel="People")
 def find(brand: Brand, lang: Lang = Language.EN, *, as_json: Json = False) -> None:
     """Find a person and their leads by phone or e-mail. Asks for the identifier; prints ids only. Exit 1 if nobody is known."""
     with house() as opened:
-        ids = opened.persons(withdrawal=_ask(opened, brand, (), lang))
+        ids = opened.persons(withdrawal=identifier(opened, brand, (), lang))
         found = {person: opened.leads_of_person(person) for person in ids}
     if as_json:
         screen.document([{"person": person, "leads": leads} for person, leads in found.items()])
@@ -122,21 +135,3 @@ def retention(
 
 def _recipients(name: str, recipients: Sequence[str], language: Language) -> str:
     return phrase(name, language, names=", ".join(recipients)) if recipients else phrase("nobody_holds", language)
-
-
-def _ask(opened: House, brand: str, purposes: tuple[str, ...], language: Language) -> Withdrawal:
-    settings = opened.settings.brands.get(brand)
-    if settings is None:
-        known = ", ".join(sorted(opened.settings.brands))
-        raise ConfigurationError("unknown_brand", f"leadgate.yaml has no such brand; it has {known}", field="--brand")
-    prompt = phrase("ask_identifier", language)
-    text = (typer.prompt(prompt, hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()).strip()
-    if "@" in text:
-        email = email_or_none(text)
-        if email is None:
-            raise ConfigurationError("bad_email", phrase("bad_email", language), field="standard input")
-        return Withdrawal(brand=brand, email=Personal(email), purposes=purposes)
-    phone = phone_or_none(text, settings.default_region)
-    if phone is None:
-        raise ConfigurationError("bad_phone", phrase("bad_phone", language), field="standard input")
-    return Withdrawal(brand=brand, phone=Personal(phone), purposes=purposes)
