@@ -85,7 +85,7 @@ class Acts:
         actor: str,
     ) -> Act:
         """Make, seal, log. ``proofs`` are of every leaf about the person. Raises ConfigurationError if a field is missing."""
-        now = self._clock()
+        now = self._clock().replace(microsecond=0)  # paper says seconds
         act_id = new_ids(1, to_micros(now))[0]
         shown = act_facts.extracted(proofs)
         if not shown:

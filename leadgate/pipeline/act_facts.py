@@ -51,6 +51,7 @@ class Operator:
     processors: tuple[Party, ...]
     parties: Mapping[str, Party | None]  # by destination
     zone: str  # IANA; the act's days end there
+    witnesses: int  # of the log, that are asked to cosign it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class ActFacts:
     """Every field of the act and of the extract. ``subject`` and ``destroyer`` were given by hand."""
 
     act_id: str
-    operator: Controller
+    operator: Party
     processors: tuple[Party, ...]
     person_id: str
     subject: str
@@ -107,7 +108,7 @@ class ActFacts:
     lines: tuple[ExtractLine, ...]
     log_size: int
     checkpoint: str
-    quorum: bool
+    quorum: str  # of witnesses: none, met, missing
     earlier: tuple[datetime, ...] = field(default=())  # of the same person, before a backup brought them back
 
 
@@ -152,7 +153,12 @@ def gather(
     named = sorted({name for each in done for name in each.categories})
     return ActFacts(
         act_id=act_id,
-        operator=operator.controller,
+        operator=Party(
+            name=operator.controller.name,
+            address=operator.controller.address,
+            contact=operator.controller.contact,
+            register_number=operator.controller.register_number,
+        ),
         processors=operator.processors,
         person_id=person_id,
         subject=subject,
@@ -175,7 +181,7 @@ def gather(
         lines=lines,
         log_size=log_size,
         checkpoint=checkpoint,
-        quorum=all(each.quorum for each in proofs),
+        quorum=("met" if all(each.quorum for each in proofs) else "missing") if operator.witnesses else "none",
         earlier=tuple(from_micros(each.done_at or 0).astimezone(zone) for each in done[:-1]),
     )
 

@@ -112,6 +112,7 @@ class DestructionDesk:
             processors=settings.destruction.processors,
             parties={name: each.party for name, each in settings.destinations.items()},
             zone=brand.clocks.calendar.zone,
+            witnesses=len(settings.log.witnesses),
         )
 
     def draw_up(
