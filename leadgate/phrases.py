@@ -95,16 +95,7 @@ PHRASES: Final[Mapping[str, Said]] = {
     "nobody_known": Said("Nobody is known under it.", "Под этими данными никто не известен."),
     "found_person": Said("person {person}", "человек {person}"),
     "found_lead": Said("  lead {lead}", "  лид {lead}"),
-    "withdrawal_recorded": Said("The withdrawal is recorded.", "Отзыв согласия записан."),
-    "withdrawal_stranger": Said(
-        "Nobody was known under it: check the spelling. A lead whose consent is older will be refused when it arrives.",
-        "Под этими данными никто не был известен: проверьте написание. Лид с более ранним согласием будет отклонён.",
-    ),
     "stopped": Said("Deliveries stopped: {count}.", "Остановлено передач: {count}."),
-    "must_be_told": Said(
-        "These recipients hold the data and must be told, by you: {names}. This version does not tell them by itself.",
-        "Данные есть у получателей, сообщите им сами: {names}. Эта версия не сообщает им автоматически.",
-    ),
     "nobody_holds": Said("No recipient holds the data.", "Ни у одного получателя этих данных нет."),
     "erased": Said(
         "Erased: the key of person {person} is destroyed; leads: {leads}, received records: {submissions}, "
@@ -122,8 +113,8 @@ PHRASES: Final[Mapping[str, Said]] = {
         "остановится передач: {suppressed}. Выполнить: `--yes`.",
     ),
     "only_they": Said(
-        "Only these recipients can destroy their copy; tell them: {names}.",
-        "Свои копии могут уничтожить только получатели, сообщите им: {names}.",
+        "With the erasure these recipients, who hold a copy, are told to destroy it: {names}.",
+        "Вместе с уничтожением получателям, у которых есть копия, направляется требование её уничтожить: {names}.",
     ),
     # -- promise
     "promise_nothing": Said("Nothing waits.", "Ничего не ждёт."),

@@ -12,7 +12,7 @@ asked, and nobody is told twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from consent.blind_index import BlindIndex, IndexKind
@@ -40,6 +40,10 @@ class Withdrawn:
     person_ids: tuple[str, ...]
     suppressed: int
     recipients: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """For ``--json``."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

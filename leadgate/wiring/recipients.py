@@ -23,6 +23,7 @@ from schemas.consent_event import ConsentOrigin
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.policy import BrandPolicy
 from schemas.submission import Withdrawal
+from schemas.vocabulary import Ask
 
 _log = get_logger(__name__)
 
@@ -79,6 +80,22 @@ class RecipientDesk:
         with house.ledger.snapshot() as tx:
             moment = at or house.clock()
             return withdraw.preview(tx, withdrawal=withdrawal, policy=policy, index=house.index, at=moment)
+
+    def ways(self, names: Collection[str]) -> dict[str, frozenset[Ask]]:
+        """By destination: what its connector can be asked; nothing, if it cannot be told or is not configured any more."""
+        found = {}
+        for name in names:
+            try:
+                can = self._house.destination(name).manifest.capabilities
+            except ConfigurationError:  # no credentials here: the manifest says what the connector can do at least
+                known = self._house.settings.destinations.get(name)
+                if known is None:
+                    found[name] = frozenset[Ask]()
+                    continue
+                can = self._house.manifests[known.connector].capabilities
+            asks = ((Ask.SUPPRESS, can.suppress), (Ask.ERASE, can.erase))
+            found[name] = frozenset(ask for ask, able in asks if able)
+        return found
 
     def _policy(self, withdrawal: Withdrawal) -> BrandPolicy:
         policy = self._house.policies.get(withdrawal.brand)

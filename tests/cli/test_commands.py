@@ -12,6 +12,7 @@ from tests.cli.conftest import Day, Office
 _COMMANDS = (
     "seal", "export", "verify", "trace", "check", "intake", "promise", "up", "keys", "ledger", "sandbox", "demo", "withdraw",
     "find", "erase", "retention", "collect", "admit", "dispatch", "plan", "balance", "quarantine", "readmit", "replay",
+    "withdrawals",
 )  # fmt: skip
 _RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
 
@@ -144,18 +145,60 @@ def test_what_nobody_knows_is_said(day: Day) -> None:
     assert "neither-nor" not in told.err
 
 
-def test_a_withdrawal_names_who_must_be_told_and_stands_in_the_walk(day: Day) -> None:
+def test_a_withdrawal_shows_first_and_stands_in_the_walk(day: Day) -> None:
     phone = f"{day.good[1].document['phone']}\n"
     (found,) = day.office.run("find", "--brand", "lada", "--json", typed=phone).document()
-    told = day.office.run("withdraw", "--brand", "lada", "--actor", "officer-1", "--lang", "ru", typed=phone)
+    words = ("withdraw", "--brand", "lada", "--actor", "officer-1")
+    told = day.office.run(*words, "--lang", "ru", typed=phone)
     assert told.code == 0
-    assert "сообщите им сами: lada_call_center, lada_crm" in told.out
+    assert "lada_crm, crm_followup: прекратить использование, затем уничтожить" in told.out
+    assert "Пока ничего не записано" in told.out
+    shown = day.office.run(*words, "--json", typed=phone).document()
+    assert (shown["recorded"], shown["persons"]) == (False, [found["person"]])
+    assert shown["tells"][0] == {"destination": "lada_call_center", "purpose": "callback", "asks": ["suppress", "erase"]}
+    assert day.office.run("withdrawals", "show", found["person"]).code == 2, "shown, not done"
+    done = day.office.run(*words, "--json", "--yes", typed=phone).document()
+    assert done["recipients"] == ["lada_call_center", "lada_crm"]
     walk = day.office.run("trace", found["leads"][0])
     assert "Consent withdrawn" in walk.out
     assert "must be told: lada_call_center, lada_crm" in walk.out
-    stranger = day.office.run("withdraw", "--brand", "lada", "--actor", "officer-1", typed="+7 900 000-99-98\n")
-    assert stranger.code == 0
-    assert "check the spelling" in stranger.out
+
+
+def test_what_recipients_answered_is_listed(day: Day) -> None:
+    (first,) = day.office.run("withdrawals", "list", "--json").document()
+    withdrawal = first["withdrawal_id"]
+    assert not first["complete"]
+    assert "2 being told" in day.office.run("withdrawals", "list", "--open").out
+    told = day.office.run("withdrawals", "tell")
+    assert told.code == 0
+    assert re.search(r"lada_crm:.*1 erased", told.out), told.out
+    shown = day.office.run("withdrawals", "show", withdrawal, "--lang", "ru")
+    assert "lada_call_center, callback: уничтожено получателем" in shown.out
+    assert "срок stop_demand: выполнен" in shown.out
+    assert "срок withdrawal: до" in shown.out, "our own copy is still there"
+    document = day.office.run("withdrawals", "show", withdrawal, "--json").document()
+    assert {each["state"] for each in document["recipients"]} == {"erased"}
+    assert "Every recipient has done" in day.office.run("withdrawals", "list", "--open").out
+    assert "Nobody is to be told now" in day.office.run("withdrawals", "tell").out
+    assert "Nobody here could be asked" in day.office.run("withdrawals", "retry", withdrawal, "--actor", "x", "--yes").out
+    again = day.office.run(
+        "withdrawals", "told-by-hand", document["recipients"][0]["delivery_id"], "--actor", "x", "--how", "letter"
+    )
+    assert again.code == 2, "who has done it needs no telling"
+
+
+def test_a_withdrawal_of_nobody_is_recorded_with_the_moment_it_was_said(day: Day) -> None:
+    words = ("withdraw", "--brand", "lada", "--actor", "officer-1", "--said-at", "2026-03-02")
+    shown = day.office.run(*words, typed="+7 900 000-99-98\n")
+    assert "check the spelling" in shown.out
+    done = day.office.run(*words, "--yes", typed="+7 900 000-99-98\n")
+    assert done.code == 0
+    assert "check the spelling" in done.out
+    (found,) = [each for each in day.office.run("withdrawals", "list", "--json").document() if not each["recipients"]]
+    assert found["withdrawn_at"].startswith("2026-03-02 23:59:59")
+    assert found["complete"]
+    bad = day.office.run("withdraw", "--brand", "lada", "--actor", "o", "--said-at", "yesterday", typed="+7 900 000-99-98\n")
+    assert (bad.code, "--said-at" in bad.err) == (2, True)
 
 
 def test_erasing_shows_first_and_leaves_the_proof(day: Day) -> None:
@@ -167,7 +210,7 @@ def test_erasing_shows_first_and_leaves_the_proof(day: Day) -> None:
     told = day.office.run(*words, "--yes", "--lang", "ru")
     assert told.code == 0
     assert "ключ человека" in told.out
-    assert "сообщите им: lada_call_center, lada_crm" in told.out
+    assert "направляется требование её уничтожить: lada_call_center, lada_crm" in told.out
     assert day.office.run("find", "--brand", "lada", typed=phone).code == 1
     assert "erased before" in day.office.run(*words, "--yes").out
     assert "Уничтожено: ключ разрушен" in day.office.run("trace", found["leads"][0], "--lang", "ru").out

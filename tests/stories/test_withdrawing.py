@@ -14,7 +14,7 @@ def test_stop_means_stop_until_new_consent(house: TestHouse) -> None:
     house.dispatcher("lada_crm").run(seconds=20)  # the card is there, the call is not
     house.clock.advance(minutes=1)
     typed = f"{lead.document['phone']}\n"
-    done = leadgate(house, "withdraw", "--brand", "lada", "--actor", "moderator-7", typed=typed)
+    done = leadgate(house, "withdraw", "--brand", "lada", "--actor", "moderator-7", "--yes", typed=typed)
     assert done.returncode == 0, done.stderr
     assert "lada_crm" in done.stdout
     assert lead.document["phone"] not in done.stdout + done.stderr
