@@ -175,6 +175,7 @@ def _event(each: Mapping[str, Any], person: str, parties: Mapping[str, str]) -> 
         "dpv:hasConsentStatus": {"@id": f"dpv:{state}"},
         "lg:eventState": each["event_state"],
         "lg:policyVersion": each["policy_version"],
+        "lg:routes": each["routes"],
     }
 
 

@@ -41,10 +41,10 @@ class Stored:
     topic: str
     country: str
     field_names: tuple[str, ...]
-    routes: tuple[tuple[str, str], ...]  # (destination, purpose) of what was queued under it
     sealed_sha256: str | None  # of the envelope; None once it is destroyed
     events: Sequence[ConsentEvent]
-    policy_version: str | None = None
+    policy_version: str | None = None  # under which it was admitted
+    routes: tuple[str, ...] = ()  # ``destination:purpose`` it was admitted for, at that moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +219,7 @@ def _events(stored: Stored, around: Surroundings, code: str) -> list[dict[str, A
         "event_type": event_type(record.indication).value,
         "event_state": ConsentState.GIVEN.value,
         "policy_version": stored.policy_version,
+        "routes": [route for route in stored.routes if route.endswith(f":{code}")],
     }
     later = [
         {
@@ -231,6 +232,7 @@ def _events(stored: Stored, around: Surroundings, code: str) -> list[dict[str, A
             "event_type": each.event_type.value,
             "event_state": each.state.value,
             "policy_version": each.policy_version,
+            "routes": [],
         }
         for each in speaking(stored.events, record, code)
     ]

@@ -6,7 +6,22 @@ import sys
 
 from rich.text import Text
 
-from leadgate.cli import destruction, evidence, keys, log, notice, operate, package, people, witness, work
+from leadgate.cli import (
+    cases,
+    clocks,
+    consent,
+    destruction,
+    evidence,
+    keys,
+    log,
+    notice,
+    operate,
+    package,
+    people,
+    withdrawals,
+    witness,
+    work,
+)
 from leadgate.cli.root import app, screen
 from schemas.errors import AuditError, ConfigurationError, IntakeError, LeadgateError, StorageUnavailableError
 
@@ -14,7 +29,22 @@ from schemas.errors import AuditError, ConfigurationError, IntakeError, Leadgate
 _OPERATOR, _ELSEWHERE, _LOG = 2, 3, 4
 #: Ctrl-C, as shells number it.
 _INTERRUPTED = 130
-COMMANDS = (work, people, evidence, operate, keys, witness, destruction, notice, package, log)
+COMMANDS = (
+    work,
+    people,
+    evidence,
+    operate,
+    keys,
+    witness,
+    destruction,
+    notice,
+    package,
+    log,
+    withdrawals,
+    cases,
+    clocks,
+    consent,
+)
 
 
 def main() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from consent.audit.facts import is_actor, offending
 from leadgate.storage.clock import LATEST, from_micros, to_micros
 from leadgate.storage.engine import Transaction
+from leadgate.storage.leads import CONSENT_COLUMNS, consent_of_row
 from schemas.consent_event import ConsentEvent, ConsentEventType, ConsentOrigin, ConsentState
+from schemas.consent_record import ConsentRecord
 from schemas.errors import AuditError
 
 EVENT_COLUMNS: Final = (
@@ -26,6 +29,21 @@ EVENT_COLUMNS: Final = (
     "facts",
     "policy_version",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """A consent record beside the lead it came with. ``sealed`` is None once the person was erased."""
+
+    record: ConsentRecord
+    lead_id: str
+    channel: str
+    topic: str
+    country: str
+    field_names: tuple[str, ...]
+    sealed: bytes | None
+
+
 _SELECT: Final = f"select {', '.join(EVENT_COLUMNS)} from consent_event"
 
 
@@ -58,6 +76,56 @@ def events_of_people(tx: Transaction, person_ids: Iterable[str]) -> dict[str, li
     for events in found.values():
         events.sort(key=lambda event: (event.event_time, event.recorded_at, event.event_id))
     return found
+
+
+#: What a consent record is read with: the agreement, and the lead it came with.
+_AGREEMENT: Final = (
+    f"select c.{', c.'.join(CONSENT_COLUMNS)}, l.lead_id, l.channel, l.topic, l.country, l.field_names, l.sealed"
+    " from consent_record c join lead l on l.consent_id = c.consent_id"
+)
+
+
+def agreements(tx: Transaction, word: str) -> list[Agreement]:
+    """Every agreement of the person whom the id of a person or lead names; that one alone if it is a consent record's."""
+    rows = tx.rows(
+        f"{_AGREEMENT} where c.person_id = :word or c.consent_id = :word"
+        " or c.person_id in (select person_id from lead where lead_id = :word) order by c.given_at, c.consent_id",
+        word=word,
+    )
+    return [_agreement(tuple(row)) for row in rows]
+
+
+def brand_of(tx: Transaction, person_id: str) -> str | None:
+    """The brand a person is known at; None for an id nobody ever had."""
+    rows = tx.rows("select brand from person where person_id = :person", person=person_id)
+    return rows[0][0] if rows else None
+
+
+def all_agreements(tx: Transaction, *, brand: str | None = None, page: int = 500) -> Iterator[list[Agreement]]:
+    """Every agreement, of one brand if one is named, in pages, by id."""
+    after = ""
+    while rows := tx.rows(
+        f"{_AGREEMENT} where c.consent_id > :after and :brand in ('', c.brand) order by c.consent_id limit :page",
+        after=after,
+        brand=brand or "",
+        page=page,
+    ):
+        yield [_agreement(tuple(row)) for row in rows]
+        after = rows[-1][0]
+
+
+def _agreement(row: tuple[Any, ...]) -> Agreement:
+    """Raises ValueError if somebody wrote to the row."""
+    lead_id, channel, topic, country, names, sealed = row[len(CONSENT_COLUMNS) :]
+    return Agreement(
+        record=consent_of_row(row[: len(CONSENT_COLUMNS)]),
+        lead_id=lead_id,
+        channel=channel,
+        topic=topic,
+        country=country,
+        field_names=tuple(names.split()),
+        sealed=None if sealed is None else bytes(sealed),
+    )
 
 
 def _row(event: ConsentEvent) -> tuple[Any, ...]:

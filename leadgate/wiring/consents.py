@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from leadgate.pipeline import notices
+from leadgate.pipeline.consents import ConsentBook
 from leadgate.storage import notices as stored
 from leadgate.storage.engine import Ledger
 from schemas.policy import BrandPolicy
+
+if TYPE_CHECKING:  # the parts ask this module for their policies
+    from leadgate.wiring.parts import Parts
 
 
 def registered(policies: Mapping[str, BrandPolicy], ledger: Ledger, *, now: datetime) -> Mapping[str, BrandPolicy]:
@@ -22,6 +27,16 @@ def registered(policies: Mapping[str, BrandPolicy], ledger: Ledger, *, now: date
     if not notices.up_to_date(known, in_force):
         ledger.retrying(lambda tx: notices.register(tx, in_force, now=now))
     return policies
+
+
+def book_of(parts: Parts) -> ConsentBook:
+    """Where the consents of a house stand, and their records."""
+    return ConsentBook(
+        ledger=parts.ledger,
+        policies=parts.policies,
+        storage=parts.settings.storage,
+        retention=parts.settings.retention,
+    )
 
 
 def in_force_of(policies: Mapping[str, BrandPolicy]) -> notices.InForce:

@@ -81,7 +81,7 @@ def stored(*events: ConsentEvent, **changes: Any) -> Stored:
         topic="test_drive",
         country="RU",
         field_names=("car_model", "email", "given_name", "message_ids", "moderator", "permalink", "phone", "thread_id"),
-        routes=(("calls", "callback"), ("cards", "crm_followup")),
+        routes=("calls:callback", "cards:crm_followup"),
         sealed_sha256="ef" * 32,
         events=events,
         policy_version="policy-1",
@@ -161,6 +161,7 @@ def test_what_stands_in_the_fields() -> None:
     assert card["geographic_restrictions"][0]["notification_ref"] == "RKN-TB-0"
     given, withdrawn, other = whole["events"]
     assert (given["event_type"], given["validity_duration"], given["entity_id"]) == ("explicitly_expressed", "P30D", PERSON)
+    assert (given["routes"], given["policy_version"]) == (["calls:callback"], "policy-1")
     assert (withdrawn["event_state"], withdrawn["purpose"], other["purpose"]) == ("withdrawn", "callback", "crm_followup")
     assert [(each["purpose"], each["standing"]) for each in whole["standing"]] == [
         ("callback", "withdrawn"),

@@ -220,7 +220,11 @@ CASES: list[tuple[Change, str, str]] = [
         "destinations.lada_crm.purposes.lda",
         "did you mean 'lada'?",
     ),
-    (lambda d: d["destinations"]["s7_crm"].pop("transfer_basis"), "destinations.s7_crm.transfer_basis", "152-FZ Art. 12"),
+    (
+        lambda d: (d["destinations"]["s7_crm"].pop("transfer_basis"), d["brands"]["s7"].pop("cross_border")),
+        "destinations.s7_crm.transfer_basis",
+        "152-FZ Art. 12",
+    ),
     (lambda d: d["destinations"]["lada_crm"].update(limits={"burst": 0}), "destinations.lada_crm.limits.burst", "at least 1"),
     (
         lambda d: d["destinations"]["lada_crm"].update(options={"api_token": "x"}),
