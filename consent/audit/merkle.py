@@ -22,6 +22,10 @@ EMPTY_ROOT: Final = sha256(b"").digest()
 #: Sizes are written as int64 by most readers of checkpoints.
 MAX_SIZE: Final = 2**63 - 1
 
+#: Levels of a proof that ``KnownRoot`` hashes each time: the rest is shared by 256 leaves.
+_LOW: Final = 8
+_ONE_SIZE: Final = frozenset({HASH_SIZE})
+
 Read = Callable[[int, int], bytes]
 
 
@@ -192,23 +196,56 @@ def consistency_proof(read: Read, *, size1: int, size2: int) -> list[bytes]:
 
 
 def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether ``proof`` leads from this leaf *hash* at ``index`` to ``root`` of a log of ``size`` (RFC 9162, 2.1.3.2)."""
+    """Whether ``proof`` leads from this leaf *hash* at ``index`` to ``root`` of a log of ``size`` (RFC 9162, 2.1.3.2).
+
+    The clauses walk ``index`` and ``size - 1`` up in step. Below the level where they meet, a bit of the index says on which
+    side the sibling stands; above it the leaf lies on the right edge, where only levels with a set bit have a sibling, on the
+    left. Knowing both counts beforehand gives the one length a proof can have.
+    """
     if not 0 <= index < size <= MAX_SIZE or not _hashes((leaf, root)) or not _hashes(proof):
         return False
-    fn, sn, node = index, size - 1, leaf
-    for sibling in proof:
-        if sn == 0:
+    inner = (index ^ (size - 1)).bit_length()
+    if len(proof) != inner + (index >> inner).bit_count():
+        return False
+    return _climbed(leaf, index, proof, inner) == root
+
+
+def _climbed(node: bytes, index: int, proof: Sequence[bytes], inner: int) -> bytes:
+    digest = sha256
+    for sibling in proof[:inner]:
+        node = digest(b"\x01" + sibling + node if index & 1 else b"\x01" + node + sibling).digest()
+        index >>= 1
+    for sibling in proof[inner:]:
+        node = digest(b"\x01" + sibling + node).digest()
+    return node
+
+
+class KnownRoot:
+    """Verifies many leaves under one root. What was proven of a part of the tree is kept, so that it is not hashed again.
+
+    A proof is refused as ``verify_inclusion`` refuses it: every hash of it is compared, those that were proven before too.
+    """
+
+    __slots__ = ("_proven", "root", "size")
+
+    def __init__(self, *, size: int, root: bytes) -> None:
+        self.size = size
+        self.root = root
+        self._proven: dict[int, tuple[bytes, list[bytes]]] = {}  # subtree of 2**_LOW leaves -> its hash, the path above it
+
+    def holds(self, *, leaf: bytes, index: int, proof: Sequence[bytes]) -> bool:
+        """Whether this leaf *hash* stands at ``index``."""
+        if not 0 <= index < self.size or (index ^ (self.size - 1)).bit_length() < _LOW or len(proof) < _LOW:
+            return verify_inclusion(leaf=leaf, index=index, size=self.size, proof=proof, root=self.root)
+        known = self._proven.get(index >> _LOW)
+        if known is None:
+            if not verify_inclusion(leaf=leaf, index=index, size=self.size, proof=proof, root=self.root):
+                return False
+            self._proven[index >> _LOW] = (_climbed(leaf, index, proof[:_LOW], _LOW), list(proof[_LOW:]))
+            return True
+        if not _hashes(proof[:_LOW]) or len(leaf) != HASH_SIZE:
             return False
-        if fn & 1 or fn == sn:
-            node = node_hash(sibling, node)
-            while not fn & 1 and fn:
-                fn >>= 1
-                sn >>= 1
-        else:
-            node = node_hash(node, sibling)
-        fn >>= 1
-        sn >>= 1
-    return sn == 0 and node == root
+        return list(proof[_LOW:]) == known[1] and _climbed(leaf, index, proof[:_LOW], _LOW) == known[0]
 
 
 def verify_consistency(*, size1: int, root1: bytes, size2: int, root2: bytes, proof: Sequence[bytes]) -> bool:
@@ -247,4 +284,4 @@ def _split(width: int) -> int:
 
 
 def _hashes(values: Iterable[bytes]) -> bool:
-    return all(len(value) == HASH_SIZE for value in values)
+    return set(map(len, values)) <= _ONE_SIZE

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from consent.audit.merkle import (
     EMPTY_ROOT,
     CompactRange,
+    KnownRoot,
     Levels,
     consistency_proof,
     inclusion_proof,
@@ -135,6 +136,91 @@ def test_an_inclusion_proof_with_anything_changed_fails(data: st.DataObject) -> 
     assert not holds(index=-1)
     assert not holds(index=size)
     assert not holds(size=0)
+
+
+def walked(*, leaf: bytes, index: int, size: int, proof: list[bytes], root: bytes) -> bool:
+    """RFC 9162, section 2.1.3.2, step by step as it stands there."""
+    if index >= size:
+        return False
+    fn, sn, node = index, size - 1, leaf
+    for sibling in proof:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            node = node_hash(sibling, node)
+            while not fn & 1 and fn:
+                fn >>= 1
+                sn >>= 1
+        else:
+            node = node_hash(node, sibling)
+        fn >>= 1
+        sn >>= 1
+    return sn == 0 and node == root
+
+
+def test_the_short_way_answers_as_the_clauses_do() -> None:
+    """All small sizes and indexes, the proofs of all neighbours of them: whatever fits one of them by chance is found."""
+    proofs = {
+        (index, size): inclusion_proof(LEVELS.read, index=index, size=size) for size in range(1, 20) for index in range(size)
+    }
+    for size in range(1, 20):
+        for index in range(size + 2):
+            for other in proofs.values():
+                said = {"leaf": HASHES[min(index, size - 1)], "index": index, "size": size, "proof": other}
+                expected = walked(**said, root=slow_root(0, size))  # type: ignore[arg-type]
+                assert verify_inclusion(**said, root=slow_root(0, size)) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [*range(1, 601, 37), 255, 256, 257, 511, 512, 513, 600])
+def test_every_bit_of_a_sample_of_proofs_counts(size: int) -> None:
+    choose = random.Random(size)
+    root, many = slow_root(0, size), KnownRoot(size=size, root=slow_root(0, size))
+    for index in {0, size - 1, choose.randrange(size)}:
+        proof = inclusion_proof(LEVELS.read, index=index, size=size)
+        for _ in range(2):  # the second time from what was proven before
+            assert many.holds(leaf=HASHES[index], index=index, proof=proof)
+        for at, sibling in enumerate(proof):
+            for bit in range(256):
+                wrong = [*proof[:at], flipped(sibling, bit), *proof[at + 1 :]]
+                assert not verify_inclusion(leaf=HASHES[index], index=index, size=size, proof=wrong, root=root)
+                assert not many.holds(leaf=HASHES[index], index=index, proof=wrong)
+        for size1 in {1, size, choose.randint(1, size)}:
+            steps = consistency_proof(LEVELS.read, size1=size1, size2=size)
+            for at, step in enumerate(steps):
+                for bit in choose.sample(range(256), 32):
+                    wrong = [*steps[:at], flipped(step, bit), *steps[at + 1 :]]
+                    roots = {"root1": slow_root(0, size1), "root2": root}
+                    assert not verify_consistency(size1=size1, size2=size, proof=wrong, **roots)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_many_under_one_root_are_judged_as_one_by_one(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, SIZES))
+    root = LEVELS.root(size)
+    many = KnownRoot(size=size, root=root)
+    for _ in range(6):
+        index = data.draw(st.integers(0, size - 1))
+        proof = inclusion_proof(LEVELS.read, index=index, size=size)
+        leaf, stated = HASHES[index], index
+        match data.draw(st.sampled_from(["nothing", "leaf", "index", "shorter", "longer", "hash", "cut"])):
+            case "leaf":
+                leaf = HASHES[data.draw(st.integers(0, SIZES - 1))]
+            case "index":
+                stated = data.draw(st.integers(-1, size))
+            case "shorter":
+                proof = proof[: data.draw(st.integers(0, max(len(proof) - 1, 0)))]
+            case "longer":
+                proof = [*proof, leaf]
+            case "hash" if proof:
+                proof[data.draw(st.integers(0, len(proof) - 1))] = HASHES[data.draw(st.integers(0, SIZES - 1))]
+            case "cut" if proof:
+                at = data.draw(st.integers(0, len(proof) - 1))
+                proof[at] = proof[at][:-1]
+            case _:
+                pass
+        expected = verify_inclusion(leaf=leaf, index=stated, size=size, proof=proof, root=root)
+        assert many.holds(leaf=leaf, index=stated, proof=proof) == expected
 
 
 @settings(max_examples=200)
