@@ -1,4 +1,4 @@
-"""Derives the log again from its leaves and compares it with what was signed."""
+"""Derives the log again, from its leaves and from what is published, and compares it with what was signed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house, sealed_or_s
 DOC = """
 ### What it does
 Every hour: takes the balance (received = admitted + quarantined + refused), then hashes every leaf again, rebuilds the tree,
-and compares root and signature with the newest checkpoint.
+and compares root and signature with the newest checkpoint. Then it audits the published folder the way a stranger would.
 
 ### What late means
 No green run for a day.
@@ -21,6 +21,8 @@ No green run for a day.
 ### What to press
 * Red with `AuditError`: **stop and call whoever answers for the log.** Keep the database as it is; an export
   (`leadgate export`) and the public key are what an outside verifier needs.
+* `published` red: a file of the published folder is not what was signed. Keep a copy, find out who changed it, then
+  `leadgate log publish --whole` writes it anew from the ledger.
 * Red with anything else: the message names the setting; mend it and **Clear**.
 """
 
@@ -59,7 +61,16 @@ def leadgate_verify() -> None:
             opened.seal()
             return sealed_or_stop(opened.verify())
 
-    verify(balance())
+    @task(
+        execution_timeout=timedelta(hours=1),
+        doc_md="Reads every published tile and entry again, as an auditor with the public key would. Safe to clear.",
+    )
+    def published(counts: dict[str, int]) -> dict[str, int]:
+        skip_unless(counts, "leaves")
+        with house() as opened:
+            return sealed_or_stop(opened.logbook.audit(witnessed=False))
+
+    published(verify(balance()))
 
 
 leadgate_verify()

@@ -1,4 +1,4 @@
-"""The whole installation on one machine: embedded Postgres, ledger and keys, the intake service, Airflow.
+"""The whole installation on one machine: embedded Postgres, ledger and keys, intake, what follows the log, Airflow.
 
 For `leadgate up`, the demo and the benches. It refuses to start over a data directory that is in use, and nothing it starts
 outlives it.
@@ -85,6 +85,7 @@ class Stack:
                 raise
             self.intake_url = ""
             self.tell(f"NOT running: intake. {error.diagnostics()}")
+        self._start_follower(environment)
         self.tell("starting Airflow, the longest part: some twenty seconds ...")
         self._airflow = self._cleanup.enter_context(
             AirflowComponents(
@@ -110,6 +111,12 @@ class Stack:
     def _environment(self, ledger_url: str) -> Mapping[str, str]:
         """What every process is given beside its own environment."""
         return {"LEADGATE_DATABASE_URL": ledger_url}
+
+    def _start_follower(self, environment: Mapping[str, str]) -> None:
+        """Start what seals within seconds. Were it to end, the DAG leadgate_seal still seals every minute, and says why."""
+        command = [str(Path(sys.executable).with_name("leadgate")), "log", "follow"]
+        child = ChildProcess(command, log=self.folder / "follow.log", cwd=Path.cwd(), env=environment)
+        self._cleanup.callback(child.stop)
 
     def _start_intake(self, port: int, environment: Mapping[str, str]) -> None:
         """Start the service and wait until it could commit. Raises ConfigurationError if it ends first; its log says why."""

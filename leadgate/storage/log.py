@@ -43,6 +43,11 @@ def take_pending(tx: Transaction, limit: int) -> list[tuple[str | None, bytes]]:
     return [(row[1], bytes(row[2])) for row in sorted(rows, key=lambda row: row[0])]
 
 
+def something_pending(tx: Transaction) -> bool:
+    """Whether a leaf waits for its place."""
+    return bool(tx.rows("select 1 from audit_pending limit 1"))
+
+
 def add_leaves(tx: Transaction, rows: Sequence[tuple[int, str | None, bytes, bytes]]) -> None:
     """Rows are (leaf_index, about, leaf hash, body)."""
     tx.insert("audit_leaf", ("leaf_index", "about", "leaf_hash", "body"), rows)

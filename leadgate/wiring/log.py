@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Final
 
 from consent.audit.findings import Report
 from consent.audit.note import SignerKey, VerifierKey
@@ -27,11 +28,17 @@ from leadgate.pipeline.recover import Recovered, Recovery
 from leadgate.pipeline.seal import SealCount, Sealer
 from leadgate.pipeline.shelf import Shelf
 from leadgate.settings import Settings
+from leadgate.storage import log
 from leadgate.storage.engine import Ledger
 from leadgate.wiring.keys import open_log_keys
 from schemas.errors import AuditError, ConfigurationError, StorageUnavailableError
 
 _log = get_logger(__name__)
+
+#: Seconds between two looks of ``follow``: how long a leaf waits for its place at most, when all is well.
+FOLLOW_SECONDS: Final = 2.0
+#: Seconds between two tries while the ledger cannot be reached.
+_LONGEST_PAUSE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,7 @@ class LogCount:
     published: int
     witnesses: int
     cosigned: int  # how many witnesses signed the newest checkpoint
+    alarms: int  # how many say that it is not the log they saw
     quorum: bool
 
     def as_dict(self) -> dict[str, int | str | bool]:
@@ -121,8 +129,27 @@ class Logbook:
             published=published,
             witnesses=gathered.witnesses,
             cosigned=gathered.cosigned,
+            alarms=gathered.alarms,
             quorum=gathered.quorum,
         )
+
+    def follow(self, wait: Callable[[float], bool], *, pause: float = FOLLOW_SECONDS) -> None:
+        """Seal whenever something waits, at most every ``pause`` seconds, until ``wait`` (given seconds) says that it is over.
+
+        A ledger that cannot be reached is tried again; AuditError ends it, because then a person must look.
+        """
+        failures = 0
+        while not wait(min(pause * 2**failures, _LONGEST_PAUSE)):
+            try:
+                with self._ledger.snapshot() as tx:
+                    waiting = log.something_pending(tx)
+                if waiting:
+                    self.seal()
+                failures = 0
+            except StorageUnavailableError as error:
+                if failures == 0:
+                    _log.warning("the ledger cannot be reached, trying on", code=error.code)
+                failures = min(failures + 1, 6)
 
     def integrate(self) -> SealCount:
         """Order the pending leaves and sign a checkpoint; nothing that others have seen is signed anew."""
@@ -171,13 +198,13 @@ class Logbook:
             now=self._clock(),
         )
 
-    def audit(self) -> Report:
-        """Audit the published folder as a stranger would, with the keys and the policy alone."""
+    def audit(self, *, witnessed: bool = True) -> Report:
+        """Audit the published folder as a stranger would, with the keys and, if ``witnessed``, the policy alone."""
         known = self.publisher.published()
         return verify(
             self._settings.log.publish_to,
             self.keys,
-            policy=self.policy,
+            policy=self.policy if witnessed else None,
             minimum=known.minimum_index if known else 0,
             now=self._clock(),
         )

@@ -11,6 +11,7 @@ from schemas.errors import ConfigurationError
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.timeout(900)]
 
+_VERIFIED = {"verify": "success", "balance": "success", "published": "success"}
 DAGS = {
     "leadgate_admit",
     "leadgate_dispatch",
@@ -121,8 +122,8 @@ def _finished(running: Any, until: Callable[..., Any], dag_id: str) -> dict[str,
 
 
 def test_the_log_is_sealed_and_verified(running: Any, until: Callable[..., Any]) -> None:
-    assert _finished(running, until, "leadgate_seal") == {"seal": "success"}
-    assert _finished(running, until, "leadgate_verify") == {"verify": "success", "balance": "success"}
+    assert _finished(running, until, "leadgate_seal") == {"seal": "success", "vouched": "success"}
+    assert _finished(running, until, "leadgate_verify") == _VERIFIED
     assert _finished(running, until, "leadgate_retention") == {"apply": "success"}
 
 
@@ -134,7 +135,11 @@ def test_a_destination_that_is_down_delays_no_other_and_a_late_lead_turns_red(ru
     assert _finished(running, until, "leadgate_promise") == {"oldest": "success", "at_risk": "failed", "kept": "failed"}
     assert "promise_broken" in {each["alert"] for each in running.alerts()}
     # somebody who makes a lead look older than it is has changed what the log says of it
-    assert _finished(running, until, "leadgate_verify") == {"verify": "failed", "balance": "success"}
+    assert _finished(running, until, "leadgate_verify") == {
+        "verify": "failed",
+        "balance": "success",
+        "published": "upstream_failed",
+    }
     assert [each["codes"] for each in running.alerts() if each["alert"] == "log_does_not_verify"] == ["lead_changed"]
     running.age(event, hours=-5)
     running.crm.up()
@@ -142,7 +147,7 @@ def test_a_destination_that_is_down_delays_no_other_and_a_late_lead_turns_red(ru
     running.change("update destination_state set open_until = null")
     until(lambda: running.outcomes(event) == BOTH_ACCEPTED)
     assert _finished(running, until, "leadgate_promise") == {"oldest": "success", "at_risk": "success", "kept": "success"}
-    assert _finished(running, until, "leadgate_verify") == {"verify": "success", "balance": "success"}
+    assert _finished(running, until, "leadgate_verify") == _VERIFIED
 
 
 def test_a_run_that_is_late_is_told_to_the_engineer(running: Any, until: Callable[..., Any]) -> None:
