@@ -21,6 +21,7 @@ from consent.vault import Vault
 from integrations.contract.source import Source
 from leadgate.pipeline import fingerprint, in_step, memory, withdraw
 from leadgate.pipeline.admission import Admission
+from leadgate.pipeline.counts import Tally
 from leadgate.pipeline.heap import quiet_heap
 from leadgate.pipeline.recognition import Candidate, Recognition
 from leadgate.storage import inbox, leads, people
@@ -62,22 +63,6 @@ class AdmitCount:
         return asdict(self)
 
 
-class _Tally:
-    """What the threads of one run have done so far."""
-
-    def __init__(self, progress: Callable[[AdmitCount], None] | None) -> None:
-        self.total = AdmitCount()
-        self.ended = False  # one of them failed, or was told to stop
-        self._progress = progress
-        self._lock = threading.Lock()
-
-    def add(self, count: AdmitCount) -> None:
-        with self._lock:
-            self.total += count
-            if self._progress:
-                self._progress(self.total)
-
-
 class Admitter:
     """Decides submissions. One instance a process; batches are independent."""
 
@@ -111,21 +96,17 @@ class Admitter:
         On Postgres a full inbox is worked off by two threads, as two of these processes would: while the database writes what
         one has decided, the other understands the next batch.
         """
-        deadline = time.monotonic() + seconds
-        tally = _Tally(progress)
+        tally = Tally(AdmitCount(), deadline=time.monotonic() + seconds, progress=progress)
 
         def work() -> None:
-            try:
-                while not tally.ended:
+            with tally.ending():
+                while not tally.failed:
                     count = self._ledger.retrying(lambda tx: self._batch(tx, batch))
                     tally.add(count)
-                    if count.taken < batch or time.monotonic() >= deadline:
+                    if count.taken < batch or tally.over():
                         return
                     if self._ledger.postgres and not others:
                         others.append(pool.submit(work))
-            except BaseException:
-                tally.ended = True
-                raise
 
         others: list[Future[None]] = []
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="admit") as pool:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
+
+C = TypeVar("C", bound="Any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +33,34 @@ class DispatchCount:
     def as_dict(self) -> dict[str, int]:
         """Counts for XCom and the console."""
         return asdict(self)
+
+
+class Tally(Generic[C]):
+    """What the threads of one run have done so far, and whether they go on."""
+
+    def __init__(self, nothing: C, *, deadline: float, progress: Callable[[C], None] | None) -> None:
+        self.total = nothing
+        self._deadline = deadline  # of time.monotonic
+        self.failed = False
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def add(self, count: C) -> None:
+        """Count, and say so."""
+        with self._lock:
+            self.total += count
+            if self._progress:
+                self._progress(self.total)
+
+    def over(self) -> bool:
+        """Whether the time is up, or another thread failed."""
+        return self.failed or time.monotonic() >= self._deadline
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """What breaks one thread stops the others; each error is raised by its own."""
+        try:
+            yield
+        except BaseException:
+            self.failed = True
+            raise

@@ -15,14 +15,16 @@ Argument for exactly one effect, in the numbers the code carries:
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from consent.vault import Vault
 from integrations.contract.destination import Destination
-from leadgate.pipeline.counts import DispatchCount
+from leadgate.pipeline.counts import DispatchCount, Tally
 from leadgate.pipeline.doubt import Doubts
 from leadgate.pipeline.heap import quiet_heap
 from leadgate.pipeline.opening import Opened, Opener
@@ -31,7 +33,7 @@ from leadgate.storage import log, outbox, throttle
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import Claimed
-from schemas.errors import DeliveryError, TerminalError, TransientError, UncertainError
+from schemas.errors import ConfigurationError, DeliveryError, TerminalError, TransientError, UncertainError
 from schemas.policy import BrandPolicy, DeliveryRules
 
 
@@ -42,9 +44,11 @@ class _Round:
     settled: Outcomes
     failures: int
     lease_until: datetime
+    full: bool  # more may be due
     code: str | None = None
     stop: DeliveryError | None = None
     rest: bool = False  # the rate limit gives us no turn within this lease
+    fault: ConfigurationError | None = None  # the operator's, raised once everything is written down
     pause_until: datetime | None = None
     succeeded: bool = False
     count: DispatchCount = field(default_factory=DispatchCount)
@@ -72,6 +76,7 @@ class Dispatcher:
         self._clock = clock
         self._sleep = sleep
         self.destination = connector.endpoint.destination
+        self._door = threading.Lock()  # one thread at a time opens people and speaks to the destination
         self._vault = vault
         self._opener = Opener(vault=vault, policies=policies, destination=self.destination)
         self._doubts = Doubts(ledger=ledger, connector=connector, rules=rules, worker=worker, clock=clock)
@@ -86,57 +91,92 @@ class Dispatcher:
     ) -> DispatchCount:
         """Send until nothing is due, the destination asks for rest, or ``seconds`` have passed.
 
+        On Postgres a long queue is worked off in two lanes: while one sends, the other writes down and claims.
+
         ``insist``: somebody mended something and asks, so one batch is tried although the circuit breaker rests. Raises
         TerminalError after writing everything down, if the destination needs a person: to send, or to read back.
         """
-        deadline = time.monotonic() + seconds
-        total = DispatchCount()
+        tally = Tally(DispatchCount(), deadline=time.monotonic() + seconds, progress=progress)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dispatch") as pool:
+            with tally.ending():
+                other = self._first_lane(tally, pool, insist=insist)
+            if other is not None:
+                other.result()
+        if self._doubts.failure is not None:
+            raise self._doubts.failure
+        return tally.total
+
+    def _first_lane(self, tally: Tally[DispatchCount], pool: ThreadPoolExecutor, *, insist: bool) -> Future[None] | None:
+        """Answers the second lane, if there was enough to do for one."""
         again = False
+        other: Future[None] | None = None
         while True:
             with self._ledger.snapshot() as tx:
                 standing = throttle.read(tx, self.destination)
             if standing.open_until is not None and standing.open_until > to_micros(self._clock()) and not insist:
-                return total
+                return other
             insist = False
-            total += self._doubts.resolve(again=again)
+            with self._door:
+                tally.add(self._doubts.resolve(again=again))
             again = True
-            turn = self._round(probe=standing.open_until is not None, failures=standing.failures)
-            if turn is not None:
-                total += turn.count
-                if progress:
-                    progress(total)
+            turn = self._round(self._worker, probe=standing.open_until is not None, failures=standing.failures)
+            if turn is None:
+                return other
+            tally.add(turn.count)
+            if isinstance(turn.stop, TerminalError):
+                raise turn.stop
+            if turn.stop is not None or turn.rest or tally.over():
+                return other
+            if other is None and turn.full and self._ledger.postgres and not self._connector.limits.calls_per_second:
+                other = pool.submit(self._second_lane, tally)
+
+    def _second_lane(self, tally: Tally[DispatchCount]) -> None:
+        """Claims and settles while the first lane sends, as another process would; one of them is at the door at a time."""
+        worker = f"{self._worker}-2"  # a name of its own: what one lane lost to the other must not be settled by it
+        with tally.ending():
+            while not tally.over():
+                with self._ledger.snapshot() as tx:
+                    standing = throttle.read(tx, self.destination)
+                if standing.open_until is not None:
+                    return  # it rests, or is being tried: the first lane's affair
+                turn = self._round(worker, probe=False, failures=standing.failures)
+                if turn is None:
+                    return
+                tally.add(turn.count)
                 if isinstance(turn.stop, TerminalError):
                     raise turn.stop
-            if turn is None or turn.stop is not None or turn.rest or time.monotonic() >= deadline:
-                if self._doubts.failure is not None:
-                    raise self._doubts.failure
-                return total
+                if turn.stop is not None or turn.rest:
+                    return
 
     # -- one round ---------------------------------------------------------------------------------------------------------
 
-    def _round(self, *, probe: bool, failures: int) -> _Round | None:
+    def _round(self, worker: str, *, probe: bool, failures: int) -> _Round | None:
         size = self._connector.manifest.capabilities.batch_size
         lease_until = self._clock() + self._rules.lease
-        claimed = self._claim(size if probe else size * self._rules.batches_per_claim, lease_until)
+        most = size if probe else size * self._rules.batches_per_claim
+        claimed = self._claim(worker, most, lease_until)
         if not claimed:
             return None
         outcomes = Outcomes(destination=self.destination, vault=self._vault, rules=self._rules, now=self._clock)
-        turn = _Round(settled=outcomes, failures=failures, lease_until=lease_until)
+        turn = _Round(settled=outcomes, failures=failures, lease_until=lease_until, full=len(claimed) == most)
         for start in range(0, len(claimed), size):
             batch = claimed[start : start + size]
-            if turn.stop is None and not turn.rest and self._clock() + self._call_budget < lease_until:
-                self._send(batch, turn)
-            else:
-                outcomes.give_back(batch)
-        self._settle(turn)
+            with self._door:
+                if turn.stop is None and not turn.rest and self._clock() + self._call_budget < lease_until:
+                    self._send(batch, turn)
+                else:
+                    outcomes.give_back(batch)
+        self._settle(worker, turn)
+        if turn.fault is not None:
+            raise turn.fault
         return turn
 
-    def _claim(self, limit: int, lease_until: datetime) -> list[Claimed]:
+    def _claim(self, worker: str, limit: int, lease_until: datetime) -> list[Claimed]:
         return self._ledger.retrying(
             lambda tx: outbox.claim(
                 tx,
                 destination=self.destination,
-                worker=self._worker,
+                worker=worker,
                 limit=limit,
                 now=to_micros(self._clock()),
                 lease_until=to_micros(lease_until),
@@ -148,7 +188,12 @@ class Dispatcher:
             turn.rest = True
             turn.settled.give_back(batch)
             return
-        ready = self._open(batch, turn)
+        try:
+            ready = self._open(batch, turn)
+        except ConfigurationError as error:  # keys or ledger cannot be asked: nothing was sent, so nothing is in doubt
+            turn.settled.give_back(batch)
+            turn.fault, turn.rest = error, True
+            return
         if not ready:
             return
         claimed = [opened.claimed for opened in ready]
@@ -179,10 +224,13 @@ class Dispatcher:
         with self._ledger.snapshot() as tx:
             withdrawn = self._opener.standing(tx, batch)
             erased = self._opener.erased(tx, batch)
+        self._vault.expect([(one.wrapped_key, one.key_version) for one in batch])
+        every = [
+            "erased" if one.person_id in erased else self._opener.open(one, withdrawn.get(one.person_id, {}), now)
+            for one in batch
+        ]
         ready: list[Opened] = []
-        for one in batch:
-            gone = one.person_id in erased
-            opened = "erased" if gone else self._opener.open(one, withdrawn.get(one.person_id, {}), now)
+        for one, opened in zip(batch, every, strict=True):
             if isinstance(opened, str):
                 turn.settled.refuse(one, opened)
             else:
@@ -213,7 +261,7 @@ class Dispatcher:
             self._sleep(wait)
         return True
 
-    def _settle(self, turn: _Round) -> None:
+    def _settle(self, worker: str, turn: _Round) -> None:
         """Argument 5: outcomes and leaves in one transaction, of those that are still ours."""
         outcomes = turn.settled
         now = self._clock()
@@ -223,7 +271,7 @@ class Dispatcher:
             open_until = now + min(doubled, self._rules.backoff_cap)
 
         def work(tx: Transaction) -> set[str]:
-            mine = outbox.settle(tx, self._worker, outcomes.rows)
+            mine = outbox.settle(tx, worker, outcomes.rows)
             log.append(tx, outcomes.leaves(mine, at=now))
             throttle.record(
                 tx,
