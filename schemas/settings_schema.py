@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from schemas.analytics_schema import AnalyticsSchema
 from schemas.brand_schema import BrandSchema
 from schemas.clocks_schema import ClocksSchema, calendars
 from schemas.consent_schema import PartySchema, StorageSchema
 from schemas.destruction_schema import DestructionSchema
 from schemas.fields.contact import Country
 from schemas.fields.setting import Duration, Slug, Text
+from schemas.keys_schema import KeysSchema
 from schemas.log_schema import LogSchema
 from schemas.settings_part import Part, by_name, count, messages, part, some, suggest
 
@@ -135,6 +137,8 @@ class SettingsSchema(Part):
     destruction = fields.Nested(DestructionSchema, load_default=dict)
     clocks = fields.Nested(ClocksSchema, load_default=lambda: ClocksSchema().load({}))
     calendars = calendars()
+    keys = fields.Nested(KeysSchema, load_default=lambda: KeysSchema().load({}))
+    analytics = fields.Nested(AnalyticsSchema, load_default=lambda: AnalyticsSchema().load({}))
     brands = by_name(BrandSchema)
     sources = by_name(SourceSchema)
     destinations = by_name(DestinationSchema)

@@ -62,10 +62,10 @@ class LiveKeys:
         self._held = fresh
 
     def wrap(self, dek: bytes) -> Wrapped:
-        return self._held.wrap(dek)
+        return self._again(lambda: self._held.wrap(dek))
 
     def wrap_many(self, deks: Sequence[bytes]) -> list[Wrapped]:
-        return self._held.wrap_many(deks)
+        return self._again(lambda: self._held.wrap_many(deks))
 
     def unwrap(self, wrapped: Wrapped) -> bytes:
         return self._again(lambda: self._held.unwrap(wrapped))

@@ -30,7 +30,7 @@ def keys_init() -> None:
     from leadgate.wiring.keys import create_keys  # noqa: PLC0415 - only here
 
     with house() as opened:
-        public, made = create_keys(opened.settings, clock=opened.clock)
+        public, made = create_keys(opened.settings, clock=opened.clock, credentials=opened.credentials)
         screen.out.print(f"made: {', '.join(made) or 'nothing, both are there'}")
         screen.out.print(f"the log's public key, for auditors: {public}", markup=False)
 

@@ -18,6 +18,7 @@ from leadgate.settings import terms
 from leadgate.settings.clocks import KEEP_IDENTIFIERS, with_clocks
 from leadgate.settings.destruction import destruction_settings
 from leadgate.settings.document import read_document
+from leadgate.settings.keys import analytics_settings, key_settings
 from leadgate.settings.log import log_settings
 from leadgate.settings.model import BrandSettings, DestinationSettings, Promise, Settings, SourceEntry
 from leadgate.settings.problems import Problems
@@ -68,6 +69,8 @@ def load(path: str | Path | None = None, env: Mapping[str, str] | None = None) -
         log_key_path=_path(environment, "LEADGATE_LOG_KEY", state / "log.key", file.parent),
         destruction=destruction_settings(values["destruction"]),
         shred_list_path=_path(environment, "LEADGATE_SHRED_LIST", keyring.with_name("shred.list"), file.parent),
+        keys=key_settings(values["keys"]),
+        analytics=analytics_settings(values["analytics"]),
         keep_identifiers=values["clocks"].get("keep_identifiers", KEEP_IDENTIFIERS),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from integrations.contract.manifest import Limits
 from integrations.contract.source import SourceSettings
 from leadgate.settings.destruction import DestructionSettings
+from leadgate.settings.keys import AnalyticsSettings, KeySettings
 from leadgate.settings.log import LogSettings
 from schemas.clocks import ClockTerms
 from schemas.controller import Controller, Party, StoragePlace
@@ -118,3 +119,5 @@ class Settings:
     shred_list_path: Path
     destruction: DestructionSettings
     keep_identifiers: timedelta = timedelta(days=90)  # of a request that is closed
+    keys: KeySettings = field(default_factory=KeySettings)
+    analytics: AnalyticsSettings = field(default_factory=AnalyticsSettings)

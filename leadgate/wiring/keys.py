@@ -12,18 +12,60 @@ from consent.audit.note import SEED_SIZE, SignerKey, VerifierKey
 from consent.keys.file import FileKeyProvider, FileKeyRotation, provider_from_environment
 from consent.keys.live import LiveKeys
 from consent.keys.provider import KeyProvider, KeyRotation
+from consent.keys.remote import RemoteKeys
 from leadgate.settings import Settings
+from leadgate.transit import TransitAddress, TransitService
+from leadgate.wiring.credentials import Credentials
 from schemas.errors import ConfigurationError
+from schemas.keys_schema import KeyPlace
+
+#: Seconds; a call that lasts longer holds a transaction open for too long.
+_LONGEST_CALL = 30
 
 
-def open_keys(settings: Settings) -> KeyProvider:
+def open_keys(settings: Settings, credentials: Credentials) -> KeyProvider:
     """The key provider, which takes a rotation by another process up by itself."""
+    if settings.keys.provider is KeyPlace.VAULT_TRANSIT:
+        service = open_transit(settings, credentials)
+        return LiveKeys(lambda: RemoteKeys(service, tenant=settings.tenant))
     return LiveKeys(lambda: open_keyring(settings))
 
 
-def key_rotation(settings: Settings) -> KeyRotation | None:
+def key_rotation(settings: Settings, credentials: Credentials) -> KeyRotation | None:
     """What changes the provider's versions; None for a keyring that cannot be written from here."""
+    if settings.keys.provider is KeyPlace.VAULT_TRANSIT:
+        return open_transit(settings, credentials)
     return None if provider_from_environment(os.environ) is not None else FileKeyRotation(settings.keyring_path)
+
+
+def open_transit(settings: Settings, credentials: Credentials) -> TransitService:
+    """Vault's Transit engine behind the connection that ``keys.connection`` names.
+
+    Of the connection: host is Vault's whole address, password a token, or with a login (AppRole's role id) its secret id; extra
+    may say mount, key, namespace, ca (a file) and timeout in seconds.
+    """
+    found = credentials(settings.keys.connection or "")
+    place = f"connection of keys: {settings.keys.connection}"
+    if found.secret is None:
+        raise ConfigurationError(
+            "no_vault_token", "the connection has no password: a token, or AppRole's secret id", field=place
+        )
+    extra = found.extra
+    timeout = extra.get("timeout", 5)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST_CALL:
+        raise ConfigurationError("bad_timeout", f"must be seconds, at most {_LONGEST_CALL}", field=f"{place}: timeout")
+    return TransitService(
+        TransitAddress(
+            url=found.base_url,
+            secret=found.secret,
+            role_id=found.login,
+            namespace=str(extra["namespace"]) if extra.get("namespace") else None,
+            mount=str(extra.get("mount") or "transit"),
+            key=str(extra.get("key") or f"leadgate-{settings.tenant}"),
+            verify=str(extra["ca"]) if extra.get("ca") else True,
+            timeout=float(timeout),
+        )
+    )
 
 
 def open_keyring(settings: Settings) -> KeyProvider:
@@ -62,13 +104,19 @@ def open_log_keys(settings: Settings) -> tuple[SignerKey, ...]:
     return tuple(sorted(signers, key=lambda signer: signer.verifier.kind))
 
 
-def create_keys(settings: Settings, *, clock: Callable[[], datetime]) -> tuple[VerifierKey, list[str]]:
-    """Make what is missing; answer the log's public key and the names of the files that were made. Never overwrites.
+def create_keys(
+    settings: Settings, *, clock: Callable[[], datetime], credentials: Credentials | None = None
+) -> tuple[VerifierKey, list[str]]:
+    """Make what is missing; answer the log's public key and the names of what was made. Never overwrites.
 
-    A new log gets an Ed25519 and an ML-DSA-44 key; one that is there is left as it is (``add_log_key``).
+    A new log gets an Ed25519 and an ML-DSA-44 key; one that is there is left as it is (``add_log_key``). ``credentials`` are
+    asked for Vault, if the keys live there.
     """
     made = []
-    if not settings.keyring_path.exists():
+    if settings.keys.provider is KeyPlace.VAULT_TRANSIT:
+        if credentials is not None and open_transit(settings, credentials).create():
+            made.append("keys in Vault")
+    elif not settings.keyring_path.exists():
         settings.keyring_path.parent.mkdir(parents=True, exist_ok=True)
         FileKeyProvider.create(settings.keyring_path, tenant=settings.tenant, now=clock())
         made.append(settings.keyring_path.name)

@@ -67,7 +67,7 @@ class Parts:
     @cached_property
     def keys(self) -> KeyProvider:
         """The key provider, whatever it opens."""
-        return open_keys(self.settings)
+        return open_keys(self.settings, self.credentials)
 
     @cached_property
     def own_keys(self) -> KeyProvider:

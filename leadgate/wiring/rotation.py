@@ -28,7 +28,7 @@ class KeyDesk:
             ledger=house.ledger,
             keys=house.own_keys,
             index=house.index,
-            rotation=key_rotation(house.settings),
+            rotation=key_rotation(house.settings, house.credentials),
             rest=2 * house.settings.delivery.lease,  # a claim is out for one lease, and whoever took it may be late
             clock=house.clock,
         )

@@ -47,6 +47,7 @@ HOMES = {
     "typst": ("leadgate/documents",),
     "jinja2": ("leadgate/documents",),
     "httpx": ("leadgate/demo", "leadgate/stack.py", "leadgate/pipeline/cosign.py", "leadgate/pipeline/mirror.py"),
+    "hvac": ("leadgate/transit",),
     # the scheduler
     "airflow": ("leadgate/airflow", "dags"),
     "asyncpg": ("leadgate/airflow",),

@@ -26,6 +26,7 @@ REVEALS = {
     "leadgate/pipeline/act.py": "prints the act of destruction: the names that the officer gave for it",
     "leadgate/pipeline/strays.py": "turns identifiers of what was put aside into blind indexes, to find an erased person's",
     "leadgate/pipeline/withdraw.py": "turns the identifiers of a withdrawal into blind indexes",
+    "leadgate/transit/wire.py": "signs in at Vault",
     "leadgate/wiring/credentials.py": "splits a connection's secret into the words of a rotation",
     # what goes out: the last instruction before the wire
     "integrations/declarative/rest.py": "maps disclosed fields to the vendor's JSON; signs in",

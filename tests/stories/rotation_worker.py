@@ -91,7 +91,7 @@ def rotate(house: House, goes_on: Callable[[], bool]) -> dict[str, int]:
         ledger=house.ledger,
         keys=house.own_keys,
         index=house.index,
-        rotation=key_rotation(house.settings),
+        rotation=key_rotation(house.settings, house.credentials),
         rest=timedelta(0),
         clock=house.clock,
         page=5,
