@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +75,7 @@ def pdf(
             font_paths=[],
             sys_inputs=inputs,
             pdf_standards=list(STANDARDS),
-            timestamp=page.made_at,
+            timestamp=page.made_at.astimezone(UTC),
             format="pdf",
         )
     except (RuntimeError, OSError):
