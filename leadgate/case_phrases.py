@@ -65,7 +65,7 @@ SENTENCES: Final[Mapping[str, Said]] = {
     "nobody": Said("nobody is known", "никто не известен"),
     "line_step": Said("  {place}. {step}: {state} {more}", "  {place}. {step}: {state} {more}"),
     "would": Said("The next step, {step}, would concern:", "Следующий шаг, {step}, затронет:"),
-    "would_line": Said("  {name}: {value}", "  {name}: {value}"),
+    "would_line": Said("  {what}: {value}", "  {what}: {value}"),
     "dry": Said("Nothing was done; `--yes` does it.", "Ничего не сделано; `--yes` выполнит."),
     "did": Said("Done: {step}. {result}", "Выполнено: {step}. {result}"),
     "waits": Said("{step} waits ({reason}): {result}", "{step}: ожидание ({reason}): {result}"),

@@ -18,6 +18,7 @@ from leadgate.cli import (
     operate,
     package,
     people,
+    receipts,
     withdrawals,
     witness,
     work,
@@ -44,6 +45,7 @@ COMMANDS = (
     cases,
     clocks,
     consent,
+    receipts,
 )
 
 
