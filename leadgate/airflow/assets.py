@@ -24,6 +24,13 @@ OUTBOX = Asset(
     group="leadgate",
     watchers=[AssetWatcher(name="deliveries-due", trigger=LedgerTrigger(Question.OUTBOX))],
 )
+#: Recipients that are to be told of a withdrawal or an erasure; whoever withdraws is no task, so the watcher speaks for all.
+RECIPIENTS = Asset(
+    name="leadgate-recipients",
+    uri="leadgate://ledger/recipients",
+    group="leadgate",
+    watchers=[AssetWatcher(name="recipients-due", trigger=LedgerTrigger(Question.RECIPIENTS))],
+)
 #: What destinations answered.
 RECEIPTS = Asset(name="leadgate-receipts", uri="leadgate://ledger/receipts", group="leadgate")
 #: The signed statement over the whole log.

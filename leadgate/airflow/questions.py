@@ -1,4 +1,4 @@
-"""The two yes-or-no questions the trigger asks the ledger, and how it asks without SQLAlchemy (the triggerer stays light).
+"""The yes-or-no questions the trigger asks the ledger, and how it asks without SQLAlchemy (the triggerer stays light).
 
 Nothing is read but whether a row exists: no value of any lead enters the triggerer.
 """
@@ -25,6 +25,7 @@ class Question(StrEnum):
 
     INBOX = "inbox"  # are there submissions nobody decided?
     OUTBOX = "outbox"  # are there deliveries due now?
+    RECIPIENTS = "recipients"  # is somebody to be told of a withdrawal or an erasure?
 
 
 #: Times are micros since the epoch, UTC, in both databases. What admit has just queued is announced by admit itself when its
@@ -40,6 +41,12 @@ STATEMENTS = {
         " and c.state = 'claimed' and c.lease_until > :now)"
         " and not exists (select 1 from destination_state s where s.destination = d.destination and s.open_until > :now)"
         " limit 1"
+    ),
+    Question.RECIPIENTS: (
+        "select 1 from (select 1 from telling t where t.not_before <= :now and not exists (select 1 from destination_state s"
+        " where s.destination = t.destination and s.open_until > :now) union all select 1 from telling t"
+        " join delivery d on d.delivery_id = t.delivery_id where t.state = 'waiting'"
+        " and d.state in ('accepted', 'rejected', 'dead', 'suppressed')) as due limit 1"
     ),
 }
 

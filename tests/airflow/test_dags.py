@@ -16,9 +16,11 @@ EXPECTED = {
     "leadgate_dispatch",
     "leadgate_files",
     "leadgate_promise",
+    "leadgate_recipients",
     "leadgate_retention",
     "leadgate_seal",
     "leadgate_verify",
+    "leadgate_withdrawals",
 }
 #: Importing one of these when a DAG is parsed would cost seconds again and again.
 HEAVY = ("leadgate.wiring", "leadgate.storage", "zeep", "simple_salesforce", "phonenumbers")

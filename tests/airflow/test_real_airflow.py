@@ -17,9 +17,11 @@ DAGS = {
     "leadgate_dispatch",
     "leadgate_files",
     "leadgate_promise",
+    "leadgate_recipients",
     "leadgate_retention",
     "leadgate_seal",
     "leadgate_verify",
+    "leadgate_withdrawals",
 }
 BOTH_ACCEPTED = {"lada_call_center": "accepted", "lada_crm": "accepted"}
 

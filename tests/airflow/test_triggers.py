@@ -27,6 +27,10 @@ _DELIVERY = (
     "insert into delivery (delivery_id, lead_id, person_id, destination, purpose, key, state, attempt, created_at, not_before,"
     " lease_until) values ('d1', 'l1', 'p1', 'crm', 'callback', 'k1', '{state}', 1, 0, {not_before}, {lease_until})"
 )
+_TELLING = (
+    "insert into telling (delivery_id, lead_id, person_id, destination, purpose, key, cause, wants, state, attempt, created_at,"
+    " not_before) values ('d1', 'l1', 'p1', 'crm', 'callback', 'k1', 'withdrawal', 'erase', '{state}', 0, 0, {not_before})"
+)
 _BREAKER = "insert into destination_state (destination, failures, open_until, next_call_at) values ('crm', 3, {open_until}, 0)"
 _PAST = 1
 _FUTURE = 4_000_000_000_000_000
@@ -86,6 +90,29 @@ def _answer(question: Question) -> bool:
 def test_an_empty_ledger_wakes_nobody(database: Database) -> None:
     assert not _answer(Question.INBOX)
     assert not _answer(Question.OUTBOX)
+    assert not _answer(Question.RECIPIENTS)
+
+
+@pytest.mark.parametrize(
+    ("state", "not_before", "delivery", "due"),
+    [
+        ("queued", _PAST, "accepted", True),
+        ("queued", _FUTURE, "accepted", False),
+        ("suppressed", _PAST, "accepted", True),
+        ("suppressed", "null", "accepted", False),
+        ("waiting", "null", "claimed", False),
+        ("waiting", "null", "accepted", True),
+        ("erased", "null", "accepted", False),
+    ],
+)
+def test_somebody_to_be_told_wakes_the_teller(
+    database: Database, state: str, not_before: object, delivery: str, due: object
+) -> None:
+    database.write(_TELLING.format(state=state, not_before=not_before))
+    database.write(_DELIVERY.format(state=delivery, not_before="null", lease_until="null"))
+    assert _answer(Question.RECIPIENTS) is due
+    database.write(_BREAKER.format(open_until=_FUTURE))
+    assert _answer(Question.RECIPIENTS) is (due and state == "waiting"), "a destination that rests is left alone"
 
 
 def test_a_submission_wakes_admit(database: Database) -> None:
