@@ -9,6 +9,24 @@ from schemas.vocabulary import Language
 from schemas.words import Said
 
 PHRASES: Final[Mapping[str, Said]] = {
+    # -- receipts
+    "receipt_working": Said("making the receipt ...", "составляю квитанцию ..."),
+    "receipt_written": Said(
+        "Receipt written, {count} files, readable by you only:",
+        "Квитанция составлена, файлов: {count}, читать можете только вы:",
+    ),
+    "receipt_open": Said(
+        "Not every recipient has answered yet; the receipt says who. Make another one later.",
+        "Ответили не все получатели, в квитанции сказано кто. Позже составьте новую.",
+    ),
+    "receipt_alone": Said(
+        "No quorum of witnesses has cosigned; the receipt says so.", "Кворум свидетелей не заверял; в квитанции это сказано."
+    ),
+    "receipt_lacks": Said(
+        "The record of ISO/IEC TS 27560 is left out; leadgate.yaml lacks: {places}",
+        "Запись ISO/IEC TS 27560 не вошла; в leadgate.yaml не хватает: {places}",
+    ),
+    "receipt_digest": Said("SHA-256 of the JSON {digest}, kept in the log", "SHA-256 файла JSON {digest}, сохранён в журнале"),
     # -- evidence
     "packing": Said("packing ...", "собираю ..."),
     "packing_part": Said("packing {part} ...", "собираю: {part} ..."),

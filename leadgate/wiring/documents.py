@@ -6,23 +6,47 @@ person has a random salt inside the file, so that nobody learns from the log wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from leadgate.pipeline import receipt_paper, receipts
 from leadgate.pipeline.evidence import Around, Packed, Packer, Scope
+from leadgate.pipeline.receipt_paper import Written
+from leadgate.pipeline.receipts import ReceiptFacts
 from leadgate.pipeline.recorder import Recorder
-from leadgate.storage import log
+from leadgate.storage import log, people, recipients
+from leadgate.storage.clock import to_micros
+from leadgate.storage.engine import Transaction
+from leadgate.storage.ids import new_ids
 from leadgate.wiring.log import Logbook
 from leadgate.wiring.parts import Parts
 from schemas.audit import LeafValue
-from schemas.vocabulary import Event
+from schemas.personal import Personal
+from schemas.vocabulary import Event, Language
 
 _AUDITOR: Final = Path(__file__).parents[1] / "documents" / "auditor"
 #: What an auditor reads and runs.
 AUDITOR_FILES: Final = ("README.md", "README.ru.md", "verify_evidence.py")
+
+
+#: What a receipt may say of a person, in this order.
+_OPENED: Final = ("given_name", "family_name", "phone", "email")
+_NOBODY: Final = Personal[Mapping[str, str]]({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A receipt that was made."""
+
+    receipt_id: str
+    files: tuple[Path, ...]
+    sha256: str
+    facts: ReceiptFacts
 
 
 class DocumentDesk:
@@ -59,6 +83,55 @@ class DocumentDesk:
             }
             self.record(Event.EVIDENCE_ISSUED, facts, actor=actor, person_id=scope.person_id)
         return packed
+
+    def receipt(
+        self, kind: str, word: str, target: Path, *, actor: str, language: Language | None, with_identity: bool, alone: bool
+    ) -> Issued:
+        """A consent or withdrawal receipt at ``target``, and its leaf. ``language`` None: the notice's, or the brand's."""
+        now = self._house.clock()
+        receipt_id, salt = new_ids(1, to_micros(now))[0], secrets.token_hex(32)
+        make = receipts.of_consent if kind == "consent" else receipts.of_withdrawal
+        with self._house.ledger.snapshot() as tx:
+            facts = make(tx, word, self._receipts(), receipt_id=receipt_id, now=now, alone=alone)
+            opened = self._opened(tx, facts.person_ids) if with_identity else _NOBODY
+        if language is None:
+            home = Language.RU if facts.policy.home_country == "RU" else Language.EN
+            language = facts.record.notice_language if facts.record else home
+        written = receipt_paper.write(facts, target, salt=salt, opened=opened, language=language)
+        self._log_receipt(facts, written, actor=actor, opened=bool(opened.reveal()))
+        return Issued(receipt_id=receipt_id, files=written.files, sha256=written.sha256, facts=facts)
+
+    def _log_receipt(self, facts: ReceiptFacts, written: Written, *, actor: str, opened: bool) -> None:
+        said: dict[str, LeafValue] = {"kind": facts.kind, "document_sha256": written.sha256, "complete": facts.quorum}
+        if facts.record is not None:
+            said["consent_id"] = facts.record.consent_id
+        if facts.withdrawal is not None:
+            said["withdrawal_id"] = facts.withdrawal.withdrawal_id
+        for person_id in facts.person_ids:
+            self.record(Event.RECEIPT_ISSUED, said, actor=actor, person_id=person_id)
+            if opened:
+                names: dict[str, LeafValue] = {"reason": "receipt", "fields": list(_OPENED)}
+                self.record(Event.IDENTITY_OPENED, names, actor=actor, person_id=person_id)
+
+    def _opened(self, tx: Transaction, person_ids: Sequence[str]) -> Personal[Mapping[str, str]]:
+        """Name and contacts of one person, from their newest lead whose seal still opens; nothing after an erasure."""
+        lead_ids = [each for person in person_ids for each in people.leads_of(tx, person)] if len(person_ids) == 1 else []
+        for lead in reversed(list(recipients.openings(tx, lead_ids).values())):
+            if lead.sealed is not None and lead.key_version is not None:
+                key = self._house.vault.unwrap_person_key(lead.person_id, lead.wrapped_key, lead.key_version)
+                found = self._house.vault.open_lead(key, lead.lead_id, bytes(lead.sealed), _OPENED).reveal()
+                return Personal({name: found[name] for name in _OPENED if name in found})
+        return _NOBODY
+
+    def _receipts(self) -> receipts.House:
+        return receipts.House(
+            policies=self._house.policies,
+            storage=self._house.settings.storage,
+            retention=self._house.settings.retention,
+            log_policy=self._logbook.policy,
+            vkeys=[str(key) for key in self._logbook.keys],
+            origin=self._house.settings.log_origin,
+        )
 
     def record(self, event: Event, facts: Mapping[str, LeafValue], *, actor: str, person_id: str | None) -> datetime:
         """The leaf of a document that was made."""
