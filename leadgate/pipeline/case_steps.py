@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -55,6 +55,20 @@ class Preview:
 
     step: CaseStepName
     would: Mapping[str, int | str | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseCount:
+    """What a machine did by itself: cases looked at, steps done, cases that need a person, identifiers destroyed."""
+
+    looked: int
+    moved: int
+    failed: int
+    forgotten: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Counts only; for XCom and logs."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +120,8 @@ class CaseSteps:
             return step, self._cases.answer(case_id, reference=how.reference, actor=how.actor)
         return step, self._cases.settle(case_id, step, self._work(step, case, how), actor=how.actor)
 
-    def carry_on(self, *, actor: str = "system") -> dict[str, int]:
-        """Look again at what waited for others, in every open case; one that fails does not stop the rest."""
+    def carry_on(self, *, actor: str = "system") -> CaseCount:
+        """Look again at what waited for others, in every open case; forget what is due. One that fails stops no other."""
         looked, moved, failed = 0, 0, 0
         for case in self._cases.listed(limit=10_000):
             step = next((each for each in case.steps if each.state in {StepState.OPEN, StepState.WAITING}), None)
@@ -122,7 +136,7 @@ class CaseSteps:
             except LeadgateError as error:
                 _log.error("request waits for a person", ref=case.case_id, code=error.code)
                 failed += 1
-        return {"looked": looked, "moved": moved, "failed": failed}
+        return CaseCount(looked=looked, moved=moved, failed=failed, forgotten=self._cases.forget())
 
     def lift(self, case_id: str, *, actor: str) -> int:
         """End the restriction of a case; answer how many deliveries are before the gate again."""

@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
+from leadgate.logging import get_logger
 from leadgate.pipeline import clock_board, clocks
 from leadgate.pipeline.case_file import Asked
-from leadgate.pipeline.case_steps import CaseSteps, How, Preview
+from leadgate.pipeline.case_steps import CaseCount, CaseSteps, How, Preview
 from leadgate.pipeline.cases import Cases, Did
 from leadgate.pipeline.clock_board import Board
 from leadgate.pipeline.corrections import Corrections
@@ -26,6 +27,8 @@ from schemas.cases import CaseStepName, SubjectCase
 from schemas.clocks import Clock, ClockKind, ClockSubject
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import WriteMode
+
+_log = get_logger(__name__)
 
 
 class _House(Protocol):
@@ -104,9 +107,11 @@ class CaseDesk:
         """End a restriction; answer how many deliveries are before the gate again."""
         return self.steps.lift(case_id, actor=actor)
 
-    def go_on(self) -> dict[str, int]:
+    def go_on(self) -> CaseCount:
         """What a machine does by itself: looks again at what waits for recipients, and forgets what is due to be forgotten."""
-        return {**self.steps.carry_on(), "forgotten": self.cases.forget()}
+        count = self.steps.carry_on()
+        _log.info("requests looked at", counts=count.as_dict())
+        return count
 
     def _write_mode(self, destination: str) -> WriteMode:
         configured = self._parts.settings.destinations.get(destination)

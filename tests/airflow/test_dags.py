@@ -13,6 +13,7 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 EXPECTED = {
     "leadgate_admit",
+    "leadgate_clocks",
     "leadgate_dispatch",
     "leadgate_files",
     "leadgate_promise",

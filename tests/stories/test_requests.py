@@ -165,14 +165,14 @@ def test_erasure_destroys_and_waits_for_the_recipients(house: TestHouse) -> None
     house.run(
         "update telling set state = 'erased', erased_at = :now, not_before = null, decided_at = :now", now=1_780_000_000_000_000
     )
-    assert house.house.requests.go_on()["moved"] == 1
+    assert house.house.requests.go_on().moved == 1
     finished(house, case)
     assert house.verified().ok
 
     # the identifiers that were kept go a term after the case is closed
-    assert house.house.requests.go_on()["forgotten"] == 0
+    assert house.house.requests.go_on().forgotten == 0
     house.clock.advance(days=91)
-    assert house.house.requests.go_on()["forgotten"] == 1
+    assert house.house.requests.go_on().forgotten == 1
     with pytest.raises(VaultError):
         house.house.requests.cases.kept(house.house.requests.cases.show(case.case_id))
 
