@@ -93,11 +93,19 @@ def _skip(tx: Transaction) -> str:
 
 def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: int, lease_until: int) -> list[Claimed]:
     """Take the oldest due deliveries for this worker until ``lease_until``."""
+    due = (
+        " from delivery where destination = :destination and state in ('queued', 'deferred') and not_before <= :now"
+        " order by not_before limit :limit"
+    )
+    # Postgres finds the rows it has just locked by their place; by their id it would look each up again.
+    mine = (
+        f"ctid = any(array(select ctid{due} for update skip locked))"
+        if tx.postgres
+        else f"delivery_id in (select delivery_id{due})"
+    )
     taken = tx.rows(
         "update delivery set state = 'claimed', attempt = attempt + 1, lease_until = :lease, worker = :worker"
-        " where delivery_id in (select delivery_id from delivery where destination = :destination"
-        " and state in ('queued', 'deferred') and not_before <= :now order by not_before limit :limit" + _skip(tx) + ")"
-        " returning delivery_id, lead_id, person_id, purpose, key, attempt",
+        f" where {mine} returning delivery_id, lead_id, person_id, purpose, key, attempt",
         lease=lease_until,
         worker=worker,
         destination=destination,
