@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +15,13 @@ from leadgate.documents import write_private
 from leadgate.phrases_destruction import phrase
 from leadgate.pipeline.act import Given
 from leadgate.pipeline.restore import RestoreReport
-from leadgate.rendering import Sheet
+from leadgate.pipeline.retention import RetentionCount
+from leadgate.rendering import Sheet, retention_lines
 from leadgate.storage.clock import from_micros
 from schemas.errors import ConfigurationError
 from schemas.personal import Personal
 from schemas.vocabulary import Language
+from schemas.words import RETENTION, say
 
 #: Exit codes, as app.py says them: the operator must act, the log is not whole.
 _OPERATOR, _LOG = 2, 4
@@ -75,6 +78,47 @@ def _asked(name: str, language: Language) -> Personal[str]:
     return Personal(
         typer.prompt(prompt, default="", show_default=False) if sys.stdin.isatty() else sys.stdin.readline().strip()
     )
+
+
+@app.command(rich_help_panel="People")
+def retention(
+    *,
+    actor: Actor = "system",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is a dry run.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say it, which is what happens without --yes anyway.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="How many of what is due to list one by one.", min=0)] = 20,
+    lang: Lang = Language.EN,
+    as_json: Json = False,
+) -> None:
+    """Say what is kept, what is due for destruction, why and when; destroy it with `--yes`."""
+    if yes and dry_run:
+        raise ConfigurationError("one_of_both", "say --yes or --dry-run", field="--dry-run")
+    with ledger_house() as opened, screen.working("looking through what is kept ..."):
+        count = opened.apply_retention(dry_run=not yes, actor=actor, most=limit)
+    if as_json:
+        listed = [{name: value for name, value in asdict(each).items() if value} for each in count.listed]
+        screen.document({**count.as_dict(), "next_due_at": count.next_due_at, "due": listed})
+        return
+    screen.lines(retention_lines(count, lang, done=yes))
+    if count.listed:
+        screen.out.print(_due(count, lang))
+        more = sum(number for what, number in count.counts.items() if not what.startswith("keep.")) - len(count.listed)
+        screen.lines([phrase("not_listed", lang, count=more)] if more > 0 else [])
+
+
+def _due(count: RetentionCount, language: Language) -> Sheet:
+    sheet = Sheet(*(phrase(name, language) for name in ("due", "what", "why", "purpose", "id")))
+    for each in sorted(count.listed, key=lambda one: str(one.due_at)):
+        sheet.add(
+            f"{each.due_at:%Y-%m-%d %H:%M}" if each.due_at else "-",
+            say(RETENTION, each.action, language),
+            say(RETENTION, each.why, language),
+            each.purpose or "-",
+            each.submission_id or each.act_id or (each.lead_ids[0] if len(each.lead_ids) == 1 else each.person_id) or "-",
+        )
+    return sheet
 
 
 @hold.command("set")

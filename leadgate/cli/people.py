@@ -16,7 +16,6 @@ from leadgate.cli.root import ledger_house as house
 from leadgate.cli.withdrawing import moment_of, preview_document, preview_lines, withdrawn_lines
 from leadgate.phrases import phrase
 from leadgate.phrases_destruction import phrase as of_destruction
-from leadgate.rendering import retention_lines
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import Language, PersonState
 
@@ -114,23 +113,6 @@ def erase(
             screen.lines([_recipients("only_they", done.recipients, lang)])
     if refused:
         raise typer.Exit(1)
-
-
-@app.command(rich_help_panel="People")
-def retention(
-    *,
-    actor: Actor = "system",
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this it is a dry run.")] = False,
-    lang: Lang = Language.EN,
-    as_json: Json = False,
-) -> None:
-    """Say what is due for destruction and why; destroy it with `--yes`."""
-    with house() as opened, screen.working("looking through what is kept ..."):
-        count = opened.apply_retention(dry_run=not yes, actor=actor)
-    if as_json:
-        screen.document({**count.as_dict(), "next_due_at": count.next_due_at})
-    else:
-        screen.lines(retention_lines(count, lang, done=yes))
 
 
 def _recipients(name: str, recipients: Sequence[str], language: Language) -> str:

@@ -12,9 +12,10 @@ from consent.blind_index import BlindIndex
 from consent.keys.provider import KeyProvider
 from consent.shredding import ShredListKey
 from consent.vault import Vault
-from leadgate.pipeline import act_facts, erase, hold, telling
+from leadgate.pipeline import act_facts, erase, hold
 from leadgate.pipeline.act import Act, Acts, Given
 from leadgate.pipeline.act_facts import Operator
+from leadgate.pipeline.aftermath import after_destruction
 from leadgate.pipeline.erase import Erased, Eraser
 from leadgate.pipeline.memory import Memory
 from leadgate.pipeline.publish import CHECKPOINT
@@ -26,6 +27,7 @@ from leadgate.storage import holds, people
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger
 from leadgate.storage.holds import Hold
+from leadgate.storage.sweep import Swept, sweep
 from leadgate.wiring.log import Logbook
 from leadgate.wiring.parts import Parts
 from schemas.errors import ConfigurationError
@@ -58,7 +60,7 @@ class DestructionDesk:
             shredder=self._shredder(keys),
             tenant=tenant,
             clock=self._house.clock,
-            afterwards=telling.after_erasure,
+            afterwards=after_destruction,
             beforehand=memory.before_erasure,
         )
 
@@ -162,6 +164,10 @@ class DestructionDesk:
         return Retention(
             ledger=self._house.ledger, rules=rules, valid_for=valid_for, clock=self._house.clock, eraser=lambda: self.eraser
         )
+
+    def sweep(self) -> Swept:
+        """Have the database give up what it still keeps of rows that are gone."""
+        return sweep(self._house.ledger)
 
     def strays(self, person_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Submissions that were put aside and speak of these people, though nobody recognised them."""

@@ -29,7 +29,7 @@ def text_of(pdf: bytes) -> str:
     document = pypdfium2.PdfDocument(pdf)
     pages = [page.get_textpage().get_text_bounded() for page in document]
     whole = re.sub(r"[\u00ad\ufffe-]\s*\r?\n", "", "\n".join(pages))  # words that were hyphenated over a line
-    return " ".join(whole.split())
+    return " ".join(whole.replace("\u200b", "").split())
 
 
 def erased(house: TestHouse, number: int = 7001) -> str:
