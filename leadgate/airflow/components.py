@@ -117,7 +117,7 @@ class AirflowComponents:
         done = subprocess.run(  # noqa: S603 - our own program, our own words
             [str(_airflow()), *arguments], cwd=self.home, env=self.environment, capture_output=True, text=True, check=False
         )
-        with (self.logs / "commands.log").open("a") as log:
+        with open(self.logs / "commands.log", "a", opener=_private) as log:  # noqa: PTH123 - Path.open takes no opener
             log.write(f"$ airflow {arguments[0]} ...\n{done.stdout}{done.stderr}\n")
         if done.returncode != 0:
             raise ConfigurationError("airflow_command_failed", "its output says why", field=str(self.logs / "commands.log"))
@@ -245,3 +245,7 @@ def _environment(*, home: Path, url: str, port: int, dags: Path, metadata_url: s
         "AIRFLOW__API__BASE_URL": url,
         **extra,
     }
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
@@ -169,8 +170,12 @@ def _airflow(stage: Stage) -> Check:
 
 
 def _run_states(stage: Stage) -> list[str]:
-    answer: Mapping[str, list[dict[str, str]]] = stage.airflow.get("/dags/~/dagRuns?limit=1000")
-    return [each["state"] for each in answer["dag_runs"]]
+    states: list[str] = []
+    while True:  # Airflow's API answers a hundred runs at most, whatever is asked for
+        page: Mapping[str, Any] = stage.airflow.get(f"/dags/~/dagRuns?order_by=run_id&limit=100&offset={len(states)}")
+        states += [each["state"] for each in page["dag_runs"]]
+        if not page["dag_runs"] or len(states) >= page["total_entries"]:
+            return states
 
 
 def _one_walk(stage: Stage, out: Console) -> None:
