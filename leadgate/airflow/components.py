@@ -117,7 +117,7 @@ class AirflowComponents:
         done = subprocess.run(  # noqa: S603 - our own program, our own words
             [str(_airflow()), *arguments], cwd=self.home, env=self.environment, capture_output=True, text=True, check=False
         )
-        with open(self.logs / "commands.log", "a", opener=_private) as log:  # noqa: PTH123 - Path.open takes no opener
+        with open(self.logs / "commands.log", "a", opener=_private) as log:
             log.write(f"$ airflow {arguments[0]} ...\n{done.stdout}{done.stderr}\n")
         if done.returncode != 0:
             raise ConfigurationError("airflow_command_failed", "its output says why", field=str(self.logs / "commands.log"))
