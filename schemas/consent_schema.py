@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import time
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
@@ -87,6 +88,10 @@ class CallingWindowSchema(Part):
 
     begin = Hour(required=True, data_key="from", error_messages=messages())
     end = Hour(required=True, data_key="until", error_messages=messages())
+    zone = fields.String(
+        validate=validate.OneOf(available_timezones(), error="must be the name of a time zone, as in Europe/Minsk"),
+        error_messages={"invalid": "must be text"},
+    )
 
     @validates_schema
     def begins_before_it_ends(self, data: dict[str, Any], **_: Any) -> None:

@@ -43,6 +43,7 @@ PLAIN_FIELDS: tuple[str, ...] = (
     "notice_id",
     "notice_version",
     "received_at",  # RFC 3339, UTC
+    "calling_window",  # hours by the person's own clock (consent.calling); absent if no rule or no zone is known
 )
 
 

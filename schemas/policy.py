@@ -70,6 +70,7 @@ class CallingWindow:
 
     begin: time
     end: time
+    zone: str | None = None  # IANA name, for numbers whose zone nobody knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ FIELDS: Mapping[str, str] = {
     "notice_id": "lada-contact",
     "notice_version": "2",
     "received_at": "2026-03-02T09:05:00Z",
+    "calling_window": "09:00-21:00 Europe/Moscow",
     "car_model": "Vesta SW Cross",
     "dealer": "DLR-077",
     "booking_reference": "CNRY42",

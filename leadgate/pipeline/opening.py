@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from consent.calling import window_text
 from consent.gate import Gate
 from consent.vault import PersonKey, Vault
 from leadgate.storage import people
@@ -15,6 +16,7 @@ from leadgate.storage.engine import Transaction
 from leadgate.storage.outbox import Claimed
 from schemas.delivery import Disclosure
 from schemas.errors import VaultError
+from schemas.fields.zones import zones_of_phone
 from schemas.lead import PLAIN_FIELDS
 from schemas.personal import Personal
 from schemas.policy import BrandPolicy
@@ -22,6 +24,7 @@ from schemas.vocabulary import Indication, Language
 
 #: Where a plain field of a disclosure stands in a claim, and which of them are moments.
 _PLAIN: Final = {name: name for name in PLAIN_FIELDS} | {"lead_ref": "key"}
+_WINDOW: Final = "calling_window"
 _MOMENTS: Final = {"consent_given_at": "given_at", "received_at": "received_at"}
 _LANGUAGES: Final = {language.value: language for language in Language}
 _INDICATIONS: Final = frozenset(indication.value for indication in Indication)
@@ -55,6 +58,7 @@ class _Fields(NamedTuple):
     sealed: frozenset[str]
     plain: tuple[tuple[str, str], ...]
     moments: tuple[tuple[str, str], ...]
+    window: bool  # whether it is told when the person may be called
 
 
 class Opener:
@@ -63,6 +67,7 @@ class Opener:
     def __init__(self, *, vault: Vault, policies: Mapping[str, BrandPolicy], destination: str) -> None:
         self._vault = vault
         self._gates = {brand: Gate(policy) for brand, policy in policies.items()}
+        self._windows = {brand: policy.calling_windows for brand, policy in policies.items()}
         self._destination = destination
         self._fields = lru_cache(maxsize=None)(self._disclosed)
 
@@ -108,6 +113,9 @@ class Opener:
             return f"seal_{error.code}"
         fields.update([(name, getattr(one, attribute)) for name, attribute in wanted.plain])
         fields.update([(name, rfc3339(getattr(one, attribute))) for name, attribute in wanted.moments])
+        window = self._windows[one.brand].get(one.country) if wanted.window else None
+        if window is not None and (hours := window_text(window, zones_of_phone(fields.get("phone", "")), now=now)):
+            fields[_WINDOW] = hours
         disclosure = Disclosure(delivery_id=one.delivery_id, key=one.key, purpose=one.purpose, fields=Personal(fields))
         return Opened(one, disclosure, key, sorted(fields))
 
@@ -115,8 +123,9 @@ class Opener:
         names = self._gates[brand].fields_to_disclose(self._destination, purpose)
         return _Fields(
             frozenset(names).difference(PLAIN_FIELDS),
-            tuple((name, _PLAIN[name]) for name in names if name in _PLAIN and name not in _MOMENTS),
+            tuple((name, _PLAIN[name]) for name in names if name in _PLAIN and name not in _MOMENTS and name != _WINDOW),
             tuple((name, _MOMENTS[name]) for name in names if name in _MOMENTS),
+            _WINDOW in names,
         )
 
 

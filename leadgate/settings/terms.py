@@ -83,7 +83,8 @@ def terms_of(brand: BrandSettings, recipients: Mapping[str, Recipient]) -> dict[
             if (each := recipient.cross_border) is not None
         },
         "calling_windows": {
-            country: [window.begin.isoformat(), window.end.isoformat()] for country, window in brand.calling_windows.items()
+            country: [window.begin.isoformat(), window.end.isoformat(), window.zone]
+            for country, window in brand.calling_windows.items()
         },
     }
     return {name: value for name, value in said.items() if value}
