@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.timeout(900
 _VERIFIED = {"verify": "success", "balance": "success", "published": "success"}
 DAGS = {
     "leadgate_admit",
+    "leadgate_clocks",
     "leadgate_dispatch",
     "leadgate_files",
     "leadgate_promise",
