@@ -35,15 +35,6 @@ def seal() -> None:
 
 
 @app.command(rich_help_panel="Evidence")
-def export(target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> None:
-    """Write the audit export for an auditor: every leaf, checkpoint and record digest; no personal data."""
-    with house() as opened, screen.working("exporting ..."):
-        done = opened.export(target)
-    screen.out.print(f"{done.leaves} leaves, {done.checkpoints} checkpoints, {done.records} records in {target}", markup=False)
-    screen.out.print("check it as the auditor will: leadgate verify FOLDER --key PUBLIC_KEY (leadgate keys show)")
-
-
-@app.command(rich_help_panel="Evidence")
 def verify(
     folder: Annotated[
         Path | None,
@@ -132,7 +123,10 @@ def trace(
 def _line(word: str) -> str:
     """A key as given, or the lines of the file it names."""
     path = Path(word)
-    return _read(path, "--key").strip() if path.is_file() else word
+    try:
+        return _read(path, "--key").strip() if path.is_file() else word
+    except OSError:  # an ML-DSA-44 key is longer than any file name may be
+        return word
 
 
 def _read(path: Path, option: str) -> str:

@@ -180,8 +180,14 @@ def pending_leaves(tx: Transaction) -> Iterator[bytes]:
 
 
 def all_checkpoints(tx: Transaction) -> list[str]:
-    """Every signed note, oldest first."""
-    return [row[0] for row in tx.rows("select note from checkpoint order by tree_size")]
+    """Every signed note with the lines of the witnesses that cosigned it, oldest first."""
+    notes: dict[int, str] = {}
+    for size, note, line in tx.rows(
+        "select checkpoint.tree_size, note, line from checkpoint left join cosignature"
+        " on cosignature.tree_size = checkpoint.tree_size order by checkpoint.tree_size, witness"
+    ):
+        notes[size] = notes.get(size, note) + (line or "")
+    return list(notes.values())
 
 
 def eventful_lead(tx: Transaction) -> str | None:

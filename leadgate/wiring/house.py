@@ -322,7 +322,7 @@ class House(Parts):
         with tempfile.TemporaryDirectory(prefix="leadgate-verify-") as folder:
             target = Path(folder) / "export"
             self.export(target)
-            return verify(target, [self.log_key.verifier], now=self.clock())
+            return verify(target, [signer.verifier for signer in self.log_keys], now=self.clock())
 
     def check(self, destination: str) -> Health:
         """Sign in at a destination and look, write nothing."""
