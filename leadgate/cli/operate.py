@@ -97,7 +97,12 @@ def intake(
         closed: dict[str, ConfigurationError] = {}
         sources = opened.webhook_sources(closed=closed)
         service = create_app(
-            sources, opened.receiver.commit, clock=opened.clock, probe=opened.receiver.probe, closed=closed.keys()
+            sources,
+            opened.receiver.commit,
+            clock=opened.clock,
+            probe=opened.receiver.probe,
+            closed=closed.keys(),
+            clocks=opened.clocks.counts,
         )
         for name in sources:
             screen.err.print(f"POST http://{host}:{port}/hooks/{name}", markup=False)

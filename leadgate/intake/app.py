@@ -54,14 +54,16 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     probe: Callable[[], object] | None = None,
     closed: Collection[str] = (),
+    clocks: Callable[[], Mapping[str, int]] = dict,
 ) -> FastAPI:
     """Build the service. ``commit`` MUST be durable when it returns; ``probe`` raises if the ledger cannot be written.
 
     Without a ``probe`` readiness is asked by committing nothing. ``closed`` are sources that are configured and cannot verify
     anybody for want of a secret: their senders are asked to come back, because a 404 would make some give up for ever.
+    ``clocks`` answers how many legal clocks stand how, for the page of metrics.
     """
     ready = probe or (lambda: commit(()))
-    intake = Intake(sources, commit, limits=limits or IntakeLimits(), clock=clock, probe=ready, closed=closed)
+    intake = Intake(sources, commit, limits=limits or IntakeLimits(), clock=clock, probe=ready, closed=closed, clocks=clocks)
     app = FastAPI(title="Leadgate intake", docs_url=None, redoc_url=None, openapi_url=None, lifespan=intake.lifespan)
     app.state.intake = intake
     # Plain routes: nothing here is validated by the framework, and its own errors would quote the request.
@@ -84,12 +86,14 @@ class Intake:
         clock: Callable[[], datetime],
         probe: Callable[[], object],
         closed: Collection[str],
+        clocks: Callable[[], Mapping[str, int]],
     ) -> None:
         self._sources = dict(sources)
         self._closed = frozenset(closed)
         self._limits = limits
         self._clock = clock
         self._probe = probe
+        self._clocks = clocks
         self._in_flight = 0
         self._metrics = IntakeMetrics()
         self._group = GroupCommit(commit, group_size=limits.group_size, on_group=self._count)
@@ -131,6 +135,12 @@ class Intake:
         return Response(b"ok", media_type="text/plain")
 
     async def metrics_page(self, _request: HttpRequest) -> Response:
+        try:
+            async with asyncio.timeout(self._limits.commit_seconds):
+                self._metrics.stand(await asyncio.to_thread(self._clocks))
+        except Exception as error:  # noqa: BLE001 - the other figures are told all the same; the text may quote parameters
+            log.warning("clocks unknown: %s", type(error).__name__)
+            self._metrics.stand({})
         return Response(self._metrics.page(), headers={"content-type": self._metrics.content_type})
 
     async def _answer(self, request: HttpRequest, source: WebhookSource | None) -> tuple[Response, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -26,6 +28,19 @@ class IntakeMetrics:
         self.repeated = Counter("leadgate_intake_submissions_repeated_total", "Submissions we had already.", registry=registry)
         self.group = Histogram("leadgate_intake_group_size", "Submissions a transaction.", buckets=_SIZES, registry=registry)
         self.in_flight = Gauge("leadgate_intake_in_flight", "Requests being answered.", registry=registry)
+
+        self.clocks = Gauge(
+            "leadgate_clocks",
+            "Legal clocks by how they stand; absent while the ledger cannot be asked.",
+            ("state",),
+            registry=registry,
+        )
+
+    def stand(self, clocks: Mapping[str, int]) -> None:
+        """How the legal clocks stand now; empty if nobody could say."""
+        self.clocks.clear()
+        for state, count in clocks.items():
+            self.clocks.labels(state).set(count)
 
     def page(self) -> bytes:
         return generate_latest(self._registry)

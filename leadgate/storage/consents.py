@@ -67,7 +67,11 @@ def events_of_people(tx: Transaction, person_ids: Iterable[str]) -> dict[str, li
     for row in tx.rows_in(f"{_SELECT} where person_id in :values", ids):
         event = _event(tuple(row))
         found.setdefault(event.person_id, []).append(event)
-    taken = tx.rows_in("select person_id, purpose, withdrawn_at, submission_id from withdrawal where person_id in :values", ids)
+    # A row of every purpose is a restriction (leadgate.pipeline.restrict): it holds what was agreed, and takes nothing back.
+    taken = tx.rows_in(
+        "select person_id, purpose, withdrawn_at, submission_id from withdrawal where purpose <> '*' and person_id in :values",
+        ids,
+    )
     for row in taken:
         events = found.setdefault(row[0], [])
         event = _of_withdrawal(*row)

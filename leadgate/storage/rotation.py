@@ -12,7 +12,12 @@ from typing import Final, NamedTuple
 from leadgate.storage.engine import Transaction
 
 #: What is wrapped, by table: (its key, what must hold for a row to be wrapped at all).
-WRAPPED: Final[Mapping[str, str]] = {"person": "person_id", "submission": "submission_id", "destruction_act": "act_id"}
+WRAPPED: Final[Mapping[str, str]] = {
+    "person": "person_id",
+    "submission": "submission_id",
+    "destruction_act": "act_id",
+    "subject_case": "case_id",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from leadgate.pipeline.corrections import Corrections
 from leadgate.pipeline.erase import Erased
 from leadgate.pipeline.recorder import Recorder
 from leadgate.pipeline.rectify import Rectifier
+from leadgate.storage import clocks as stored
 from leadgate.storage import log
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Transaction
@@ -129,6 +130,11 @@ class ClockDesk:
     def board(self, *, met: int = 0) -> Board:
         """How every clock stands now, with the newest ``met`` of those that were met."""
         return clock_board.take(self._parts.ledger, now=self._parts.clock(), met=met)
+
+    def counts(self) -> dict[str, int]:
+        """How many stand how; numbers only."""
+        with self._parts.ledger.snapshot() as tx:
+            return stored.counts(tx, to_micros(self._parts.clock()))
 
     def start(
         self, kinds: Sequence[ClockKind], *, brand: str, subject: ClockSubject, at: datetime, about: str | None, actor: str
