@@ -191,16 +191,20 @@ def log_recover(actor: Actor = "officer", *, yes: Yes = False) -> None:
 
 
 @log.command("keys")
-def log_keys(
-    *,
-    policy: Annotated[
-        bool, typer.Option("--policy", help="As a C2SP tlog-policy: keys, witnesses and quorum, for an auditor's tool.")
-    ] = False,
-) -> None:
-    """Print the log's public keys, one a line, for auditors and witnesses. Hand them over by another way than the log."""
+def log_keys() -> None:
+    """Print the log's public keys, one a line, for witnesses and auditors. Hand them over by another way than the log."""
     with house() as opened:
-        text = opened.logbook.policy_text() if policy else "".join(f"{key}\n" for key in opened.logbook.keys)
-    screen.out.print(text, end="", markup=False)
+        screen.out.print("".join(f"{key}\n" for key in opened.logbook.keys), end="", markup=False)
+
+
+@log.command("policy")
+def log_policy() -> None:
+    """Print the keys, the witnesses and the quorum as a C2SP tlog-policy: the file an auditor's tool is given.
+
+    Hand it over by another way than the log: it says whom an auditor believes.
+    """
+    with house() as opened:
+        screen.out.print(opened.logbook.policy_text(), end="", markup=False)
 
 
 def _read(path: Path, option: str) -> bytes:

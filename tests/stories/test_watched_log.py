@@ -224,10 +224,10 @@ def test_the_commands_of_the_log(sqlite_house: TestHouse, one: WitnessProcess, t
     assert "Заверено" in run("status", "--lang", "ru").stdout
     audit = run("audit")
     assert audit.returncode == 0, audit.stdout + audit.stderr
-    assert Policy.parse(run("keys", "--policy").stdout).witnesses.keys() == {"officer"}
+    assert Policy.parse(run("policy").stdout).witnesses.keys() == {"officer"}
     lead_id = sqlite_house.rows("select lead_id from lead limit 1")[0][0]
     assert run("proof", lead_id, "--to", str(tmp_path / "proofs")).returncode == 0
-    policy = Policy.parse(run("keys", "--policy").stdout)
+    policy = Policy.parse(run("policy").stdout)
     for file in (tmp_path / "proofs").glob("*.tlog-proof"):
         formats.verify(file.read_bytes(), file.with_suffix(".json").read_bytes(), policy=policy)
     assert "would prune" in run("prune", "--before", "1d").stdout
