@@ -27,7 +27,7 @@ def write_report(report: Report, target: Path, *, language: Language, now: datet
     if paper.exists() or machine.exists():
         raise ConfigurationError("file_exists", "a document is never overwritten: choose another name", field="--to")
     document = report.document.reveal()
-    page = Page(operator=document["operator"], document_id=document["case_id"], made_at=now)
+    page = Page(operator=document["operator"], document_id=document["case_id"], made_at=now.replace(microsecond=0))
     printed = pdf("access_report", _for_people(document), language, page=page)
     whole = document | {"pdf_sha256": sha256(printed).hexdigest()}
     written = json.dumps(whole, ensure_ascii=False, sort_keys=True, indent=1).encode()

@@ -98,8 +98,11 @@ def start(ledger: Ledger) -> Iterator[Callable[..., httpx.Client]]:
     """Start the service with given limits; answers a client that talks to it."""
     opened: list[Any] = []
 
-    def begin(probe: Callable[[], object] | None = None, **limits: Any) -> httpx.Client:
-        running = run_server(create_app(build_sources(), ledger.commit, limits=IntakeLimits(**limits), probe=probe))
+    def begin(
+        probe: Callable[[], object] | None = None, clocks: Callable[[], dict[str, int]] = dict, **limits: Any
+    ) -> httpx.Client:
+        app = create_app(build_sources(), ledger.commit, limits=IntakeLimits(**limits), probe=probe, clocks=clocks)
+        running = run_server(app)
         client = httpx.Client(base_url=running.__enter__(), timeout=20)
         opened.extend((client, running))
         return client
