@@ -1,4 +1,4 @@
-"""What `leadgate keys` says, in both languages; it refuses a sentence in only one."""
+"""What `leadgate keys` and `leadgate export analytics` say, in both languages; it refuses a sentence in only one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEY_PHRASES: Final[Mapping[str, Said]] = {
     "version": Said("version", "версия"),
     "state": Said("state", "состояние"),
     "persons": Said("people's keys", "ключи людей"),
-    "submissions": Said("submissions' keys", "ключи обращений"),
+    "submissions": Said("other keys", "другие ключи"),
     "indexes": Said("search indexes", "поисковые индексы"),
     "current": Said("current", "действующая"),
     "old": Said("old", "старая"),
@@ -45,8 +45,8 @@ KEY_PHRASES: Final[Mapping[str, Said]] = {
         "действует версия {current} (была {before}); теперь выполните `leadgate keys rewrap --yes`",
     ),
     "would_rewrap": Said(
-        "{person} keys of people and {submission} of submissions would be wrapped anew; --yes does it",
-        "были бы переупакованы ключи: людей {person}, обращений {submission}; --yes выполнит",
+        "{keys} keys would be wrapped anew; --yes does it",
+        "было бы переупаковано ключей: {keys}; --yes выполнит",
     ),
     "rewrapped": Said(
         "{count} keys wrapped anew; rows left on old versions: {left_over}",
@@ -68,4 +68,21 @@ KEY_PHRASES: Final[Mapping[str, Said]] = {
         "версия {version} была бы уничтожена навсегда; на ней ничего не осталось; --yes выполнит",
     ),
     "dropped": Said("version {version} is destroyed", "версия {version} уничтожена"),
+}
+
+ANALYTICS_PHRASES: Final[Mapping[str, Said]] = {
+    "working": Said("counting people ...", "подсчёт ..."),
+    "figures": Said(
+        "{rows} rows of {people} people in {classes} groups; {suppressed} left out, their groups were too small",
+        "строк: {rows} из {people} человек, групп: {classes}; не вошло из-за малых групп: {suppressed}",
+    ),
+    "would": Said(
+        "would write {rows} rows of {people} people in {classes} groups; {suppressed} left out; --out FILE does it",
+        "было бы строк: {rows} из {people} человек, групп: {classes}; не вошло бы: {suppressed}; --out FILE выполнит",
+    ),
+    "levels": Said("as coarse as needed: {levels}", "степень обобщения: {levels}"),
+    "measured": Said(
+        "pycanon measured k = {k_reached} (asked {k}) and l = {l_reached} (asked {l_diversity})",
+        "pycanon измерил k = {k_reached} (задано {k}) и l = {l_reached} (задано {l_diversity})",
+    ),
 }

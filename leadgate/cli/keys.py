@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -51,7 +51,8 @@ def _show(status: KeyStatus, language: Language) -> None:
         state = "gone" if version not in status.versions else "current" if version == status.current else "old"
         if status.announced is not None and version == status.announced:
             state = "announced"
-        counts = (status.counts[table].get(version, 0) for table in ("person", "submission", "identifier"))
+        people, indexes = (status.counts[table].get(version, 0) for table in ("person", "identifier"))
+        counts = (people, _wrapped(status.counts, version) - people, indexes)
         sheet.add(str(version), _say(state, language), *(str(number) for number in counts))
     screen.out.print(sheet)
     if sum(status.counts["layered"].values()):
@@ -62,6 +63,11 @@ def _show(status: KeyStatus, language: Language) -> None:
         screen.lines([_say("next_rewrap", language, count=sum(status.old().values()))])
     elif len(status.versions) > 1:
         screen.lines([_say("next_drop", language, version=status.versions[-1])])
+
+
+def _wrapped(counts: Mapping[str, Mapping[int, int]], version: int) -> int:
+    """How many keys are wrapped under a version: of people, submissions, acts and requests."""
+    return sum(each.get(version, 0) for table, each in counts.items() if table not in {"identifier", "layered"})
 
 
 @keys.command("rotate")
@@ -86,17 +92,17 @@ def keys_rewrap(*, actor: Actor = "operator", yes: Yes = False, lang: Lang = Lan
     with house() as opened:
         if not yes:
             old = opened.key_desk.status().old()
-            counts = {"person": old["person"], "submission": old["submission"], "done": False}
-            _answer(counts, "would_rewrap", lang, as_json=as_json)
+            count = sum(number for table, number in old.items() if table != "identifier")
+            _answer({"keys": count, "done": False}, "would_rewrap", lang, as_json=as_json)
             return
         with _progress("rewrapping", lang) as progress:
-            count = opened.key_desk.rewrap(actor=actor, progress=progress)
+            done = opened.key_desk.rewrap(actor=actor, progress=progress)
     told = {
-        **count.as_dict(), "count": sum(count.rewrapped.values()), "left_over": sum(count.left.values()), "done": True,
+        **done.as_dict(), "count": sum(done.rewrapped.values()), "left_over": sum(done.left.values()), "done": True,
     }  # fmt: skip
     _answer(told, "rewrapped", lang, as_json=as_json)
-    if any(count.broken.values()):
-        screen.err.print(_say("broken", lang, count=sum(count.broken.values())), markup=False)
+    if any(done.broken.values()):
+        screen.err.print(_say("broken", lang, count=sum(done.broken.values())), markup=False)
         raise typer.Exit(1)
 
 

@@ -112,9 +112,9 @@ def mark(tx: Transaction, version: int, moment: str, *, at: int | None) -> bool:
 
 
 def stop_receiving(tx: Transaction) -> None:
-    """Wait for those who are storing submissions, and let nobody begin until this transaction ends."""
+    """Wait for those who are storing wrapped keys without the people's lock, and let nobody begin until this transaction ends."""
     if tx.postgres:
-        tx.run("lock table submission in share row exclusive mode")
+        tx.run(f"lock table {', '.join(table for table in WRAPPED if table != 'person')} in share row exclusive mode")
 
 
 def counts(tx: Transaction) -> dict[str, dict[int, int]]:

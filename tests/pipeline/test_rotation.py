@@ -39,7 +39,7 @@ def rotate(house: TestHouse) -> None:
     assert now == before + 1
     assert desk.rewrap(actor=ACTOR).broken.get("person", 0) == 0
     desk.reindex(actor=ACTOR)
-    assert old_rows(house) == {"person": 0, "submission": 0, "identifier": 0}
+    assert not any(old_rows(house).values())
     house.clock.advance(hours=1)
     desk.drop(before, actor=ACTOR)
 

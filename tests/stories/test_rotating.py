@@ -107,7 +107,7 @@ def test_keys_rotate_under_load(house: TestHouse, tmp_path: Path) -> None:
     # No old version is left; the old roots go, and everybody is still found, by who stood by and by who comes anew.
     desk = house.house.key_desk
     status = desk.status()
-    assert status.old() == {"person": 0, "submission": 0, "identifier": 0}
+    assert not any(status.old().values())
     assert status.current == second["current"]
     desk.rotation.settle()
     house.clock.advance(hours=2)
