@@ -65,6 +65,18 @@ PHRASES: Final[Mapping[str, Said]] = {
         "ЖУРНАЛ ОТКАТИЛСЯ: опубликовано записей {kept_size}, здесь {log_size}. Подписи не ставятся, пока записи не "
         "возвращены: порядок описан в docs/erasure.ru.md.",
     ),
+    "would_take_up": Said(
+        "Dry run: {missing} withdrawals stand in the log and not in this ledger. `--yes` takes them up.",
+        "Пробный прогон: отзывов, записанных в журнале и отсутствующих в этой базе: {missing}. Выполнить: `--yes`.",
+    ),
+    "taken_up": Said(
+        "Withdrawals taken up: {taken_up}; deliveries stopped: {suppressed}.",
+        "Отзывов восстановлено: {taken_up}; остановлено передач: {suppressed}.",
+    ),
+    "withdrawals_unknown": Said(
+        "{count} more are of people whom this ledger does not know: ask the sources to send them again.",
+        "Ещё {count} касаются людей, которых нет в этой базе: попросите источники прислать их снова.",
+    ),
     # -- acts
     "ask_destroyer": Said(
         "surname and initials of whoever answers for the destruction", "фамилия и инициалы лица, уничтожившего данные"

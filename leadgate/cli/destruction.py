@@ -217,6 +217,29 @@ def restore_replay(
         _leave(report)
 
 
+@restore.command("withdrawals")
+def restore_withdrawals(
+    actor: Actor,
+    lang: Lang = Language.EN,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only how many are missing is said.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take up withdrawals of the lost time. After `leadgate log recover`, and before anything is sent.
+
+    Exit 1: some are of people whom this ledger does not know; their sources must send them again.
+    """
+    with ledger_house() as opened, screen.working("reading the log ..."):
+        found = opened.destruction.take_up(apply=yes, actor=actor)
+    if as_json:
+        screen.document(found.as_dict())
+    else:
+        screen.lines([phrase("taken_up" if yes else "would_take_up", lang, **found.as_dict())])
+        screen.lines([phrase("withdrawals_unknown", lang, count=found.unknown)] if found.unknown else [])
+    if found.unknown:
+        raise typer.Exit(1)
+
+
 def _standing(report: RestoreReport, language: Language) -> list[str]:
     said = [
         phrase("list_proven", language, **report.as_dict()),

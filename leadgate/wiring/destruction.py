@@ -23,6 +23,7 @@ from leadgate.pipeline.restore import Restorer, size_shown
 from leadgate.pipeline.retention import Retention
 from leadgate.pipeline.shred import Shredder
 from leadgate.pipeline.strays import Strays
+from leadgate.pipeline.take_up import TakenUp, Withdrawals
 from leadgate.storage import holds, people
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger
@@ -79,6 +80,10 @@ class DestructionDesk:
             clock=self._house.clock,
             kept_size=size_shown(shown, self._house.log_key.verifier),
         )
+
+    def take_up(self, *, apply: bool, actor: str) -> TakenUp:
+        """Withdrawals that the recovered log remembers and this ledger does not; a dry run without ``apply``."""
+        return Withdrawals(ledger=self._house.ledger, clock=self._house.clock).run(apply=apply, actor=actor)
 
     # -- acts --------------------------------------------------------------------------------------------------------------
 

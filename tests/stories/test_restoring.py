@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,37 @@ def test_who_was_erased_stays_erased_after_a_restore(machine: Machine) -> None:
         assert verify(house) == (0, [])
         again = json.loads(leadgate(house, "restore", "replay", "--actor", "officer-1", "--yes", "--json").stdout)
         assert again["destroyed"] == 0, "twice destroys nobody twice"
+
+
+def test_withdrawals_of_the_lost_time_are_taken_up_from_the_log(
+    empty_ledgers: Path, sandbox: Sandbox, keys: Path, tmp_path: Path, clock: Clock
+) -> None:
+    shutil.copytree(keys, tmp_path / "state")
+    shutil.copyfile(empty_ledgers, tmp_path / "state" / "ledger.db")
+    machine = Machine(tmp_path, sandbox, clock, postgres=False)
+    with machine.running() as house:
+        lead, stranger = house.invented.lead(6305, brand="lada"), house.invented.lead(6306, brand="lada")
+        house.admit(lead)
+    machine.back_up()
+    with machine.running() as house:
+        clock.advance(minutes=5)
+        for each in (lead, stranger):
+            house.house.withdraw(_by_phone(each.document["phone"]), actor="officer-1")
+        house.house.seal()
+    machine.restore()
+    with machine.running() as house:
+        clock.advance(minutes=5)
+        assert leadgate(house, "log", "recover", "--actor", "engineer-1", "--yes").returncode == 0
+        dry = leadgate(house, "restore", "withdrawals", "--actor", "engineer-1")
+        assert "Dry run: 1 withdrawals" in dry.stdout
+        done = leadgate(house, "restore", "withdrawals", "--actor", "engineer-1", "--yes", "--json")
+        assert json.loads(done.stdout) == {"missing": 1, "unknown": 1, "taken_up": 1, "suppressed": 2}
+        assert done.returncode == 1, "the stranger's must be sent again"
+        assert house.states("lada_calls") | house.states("lada_crm") == {"suppressed": 1}
+        again = leadgate(house, "restore", "withdrawals", "--actor", "engineer-1", "--yes", "--json")
+        assert json.loads(again.stdout)["missing"] == 0
+        clock.now = datetime.now(UTC)  # the commands have the real clock
+        assert house.verified().ok
 
 
 def test_a_list_that_lost_something_is_not_believed(sqlite_house: TestHouse) -> None:
