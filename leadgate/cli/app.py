@@ -7,6 +7,7 @@ import sys
 from rich.text import Text
 
 from leadgate.cli import (
+    analytics,
     cases,
     clocks,
     consent,
@@ -46,6 +47,7 @@ COMMANDS = (
     clocks,
     consent,
     receipts,
+    analytics,
 )
 
 

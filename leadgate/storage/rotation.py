@@ -112,7 +112,7 @@ def mark(tx: Transaction, version: int, moment: str, *, at: int | None) -> bool:
 
 
 def stop_receiving(tx: Transaction) -> None:
-    """Wait for those who are storing wrapped keys without the people's lock, and let nobody begin until this transaction ends."""
+    """Wait for whoever stores wrapped keys without the people's lock, and let nobody begin until this transaction ends."""
     if tx.postgres:
         tx.run(f"lock table {', '.join(table for table in WRAPPED if table != 'person')} in share row exclusive mode")
 

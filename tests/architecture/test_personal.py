@@ -19,8 +19,11 @@ REVEALS = {
     "integrations/sources/vk/connector.py": "finds the secret in the body, and compares it",
     # the shell: the vault's doors
     "leadgate/pipeline/admit.py": "validates a document, then looks the person up and seals",
+    "leadgate/pipeline/analytics.py": "compares city and region with the declared places; writes the declared names only",
     "leadgate/pipeline/reindex.py": "reads identifiers from sealed leads, to make their blind indexes anew",
     "leadgate/pipeline/memory.py": "makes digests of what a person was known by, right before it is destroyed",
+    "leadgate/pipeline/receipt_paper.py": "prints the person's own receipt, with their name if the officer asks for it",
+    "leadgate/wiring/documents.py": "opens a person for their receipt, or for an auditor, when the officer asks for it",
     "leadgate/pipeline/opening.py": "adds the columns kept outside the envelope to what the vault opened; wraps both again",
     "consent/act_seal.py": "seals what an act of destruction says",
     "leadgate/pipeline/act.py": "prints the act of destruction: the names that the officer gave for it",
