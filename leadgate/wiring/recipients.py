@@ -77,7 +77,7 @@ class RecipientDesk:
         """What a withdrawal would stop, and whom it would have told; writes nothing."""
         house, policy = self._house, self._policy(withdrawal)
         in_step.catch_up(house.ledger, house.index)
-        with house.ledger.snapshot() as tx:
+        with house.ledger.transaction() as tx:  # no snapshot: the plan is made from rows as they are when they are held
             moment = at or house.clock()
             return withdraw.preview(tx, withdrawal=withdrawal, policy=policy, index=house.index, at=moment)
 
