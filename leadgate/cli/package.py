@@ -12,7 +12,8 @@ import typer
 from leadgate.cli.root import Json, Lang, app, screen
 from leadgate.cli.root import ledger_house as house
 from leadgate.document_phrases import phrase
-from leadgate.pipeline.evidence import Packed, Scope
+from leadgate.pipeline.evidence import Packed
+from leadgate.pipeline.evidence_parts import Scope
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import Language
 

@@ -19,63 +19,27 @@ first one after it ends. So its leaves have no gap that could go unseen, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-from consent.audit.policy import Judged, Policy
-from consent.audit.tiles import WIDTH, tile_path
-from leadgate.documents.archive import Archive, lines
-from leadgate.pipeline import evidence_records as records
-from leadgate.pipeline import notices as notice_leaves
+from consent.audit.leaf import decode
+from consent.audit.policy import Judged
+from leadgate.documents.archive import Archive
 from leadgate.pipeline import proofs
-from leadgate.pipeline.evidence_records import Record, Walk
-from leadgate.pipeline.hashes import Hashes
-from leadgate.storage import evidence, log, notices, people
+from leadgate.pipeline.evidence_parts import Around, PartsOfPackage, Place, Scope, notice_references
+from leadgate.pipeline.evidence_records import Walk
+from leadgate.storage import evidence, log, people
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
-from schemas.errors import ConfigurationError
+from schemas.errors import AuditError, ConfigurationError
+from schemas.vocabulary import Event
 
 FORMAT: Final = "leadgate-evidence"
 VERSION: Final = 1
-_HEIGHT: Final = 8
-_PAGE: Final = 2_000
-#: Leaves of a log whose every hash goes into each package: 32 bytes a leaf, and any checkpoint ever kept can be compared.
-ALL_TILES: Final = 1 << 20
-
-_Make = Callable[[Transaction, Sequence[str], Walk], Iterator[Record]]
-_OF_LEADS: Final[Mapping[str, _Make]] = {"deliveries": records.delivery_records}
-_OF_PERSONS: Final[Mapping[str, _Make]] = {
-    "events": records.event_records,
-    "withdrawals": records.withdrawal_records,
-    "recipients": records.recipient_records,
-    "destructions": records.destruction_records,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What is asked for: one person by random id, or a period of time."""
-
-    person_id: str | None = None
-    begin: datetime | None = None
-    end: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """What every package of an installation carries. ``texts`` maps SHA-256 -> text of notices that leadgate.yaml knows."""
-
-    origin: str
-    vkeys: Sequence[str]
-    policy: Policy
-    policy_text: str
-    texts: Mapping[str, str]
-    files: Mapping[str, bytes]  # README, verifier
-    identity: Callable[[Transaction, str], Mapping[str, bytes]] | None = None  # person -> name of a file -> bytes
+_PAPER: Final = frozenset({Event.EVIDENCE_ISSUED, Event.RECEIPT_ISSUED, Event.IDENTITY_OPENED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +60,6 @@ class Packed:
     def as_dict(self) -> dict[str, Any]:
         """For the console."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """The checkpoint a package stands on, and the leaves it is about."""
-
-    judged: Judged
-    note: str
-    begin: int = 0
-    end: int = 0
-    indexes: tuple[int, ...] = ()
-    lead_ids: tuple[str, ...] = ()
 
 
 class Packer:
@@ -134,11 +86,11 @@ class Packer:
             if target is None:
                 return self._packed(place, Walk(), leaves=_size_of(place), identity=with_identity)
             with Archive(target, made_at=made_at) as archive:
-                writer = _Writer(tx, archive, self._around, place, progress)
+                writer = PartsOfPackage(tx, archive, self._around, place, progress)
                 leaves = writer.proofs()
                 writer.records(scope)
                 if with_identity and scope.person_id is not None:
-                    writer.identity(scope.person_id)
+                    writer.identity()
                 manifest = {
                     "format": FORMAT,
                     "version": VERSION,
@@ -155,7 +107,7 @@ class Packer:
             place, writer.walk, leaves=leaves, identity=with_identity, size=size, sha256=digest, counts=writer.counts
         )
 
-    def _packed(self, place: _Place, walk: Walk, *, leaves: int, identity: bool, **more: Any) -> Packed:
+    def _packed(self, place: Place, walk: Walk, *, leaves: int, identity: bool, **more: Any) -> Packed:
         return Packed(
             tree_size=place.judged.checkpoint.size,
             leaves=leaves,
@@ -169,7 +121,7 @@ class Packer:
 
     # -- what the package stands on --------------------------------------------------------------------------------------
 
-    def _place(self, tx: Transaction, scope: Scope, *, without_quorum: bool) -> _Place:
+    def _place(self, tx: Transaction, scope: Scope, *, without_quorum: bool) -> Place:
         note, judged = self._checkpoint(tx, without_quorum=without_quorum)
         size = judged.checkpoint.size
         if scope.person_id is not None:
@@ -181,17 +133,18 @@ class Packer:
         end = size if end is None else min(end, size)
         if begin >= end:
             raise ConfigurationError("nothing_happened", "nothing was sealed in this period", field="--period")
-        return _Place(note=note, judged=judged, begin=begin, end=end)
+        return Place(note=note, judged=judged, begin=begin, end=end)
 
-    def _of_person(self, tx: Transaction, person_id: str, note: str, judged: Judged) -> _Place:
+    def _of_person(self, tx: Transaction, person_id: str, note: str, judged: Judged) -> Place:
         lead_ids = people.leads_of(tx, person_id)
         abouts = {person_id, *lead_ids, *evidence.submissions(tx, lead_ids)}
         abouts |= {*evidence.submissions_of_person(tx, person_id), *evidence.cases_of_person(tx, person_id)}
-        abouts |= _notice_references(tx)
-        found = [index for index, _ in log.indexed_leaves(tx, sorted(abouts))]
+        abouts |= notice_references(tx)
+        leaves = log.indexed_leaves(tx, sorted(abouts))
         size = judged.checkpoint.size
-        late = sum(index >= size for index in found) + evidence.pending_about(tx, sorted(abouts))
-        if late:
+        found = [index for index, _ in leaves if index < size]
+        waiting = [body for index, body in leaves if index >= size] + evidence.pending_about(tx, sorted(abouts))
+        if late := sum(not _is_paper(body) for body in waiting):
             raise ConfigurationError(
                 "not_sealed",
                 f"{late} entries about this person are not under a checkpoint that the quorum cosigned: seal, let the witnesses"
@@ -200,7 +153,7 @@ class Packer:
             )
         if not found:
             raise ConfigurationError("unknown_person", "the log knows nobody of this id", field="--subject")
-        return _Place(note=note, judged=judged, indexes=tuple(sorted(set(found))), lead_ids=tuple(lead_ids))
+        return Place(note=note, judged=judged, indexes=tuple(sorted(set(found))), lead_ids=tuple(lead_ids))
 
     def _checkpoint(self, tx: Transaction, *, without_quorum: bool) -> tuple[str, Judged]:
         """The newest checkpoint that the quorum has seen; the newest of all if nobody is asked or somebody insists."""
@@ -218,184 +171,20 @@ class Packer:
         )
 
 
-def _scope(scope: Scope, place: _Place) -> dict[str, Any]:
+def _scope(scope: Scope, place: Place) -> dict[str, Any]:
     if scope.person_id is not None:
         return {"kind": "subject", "person_id": scope.person_id}
     begin, end = (each.isoformat() if each else None for each in (scope.begin, scope.end))
     return {"kind": "period", "begin": begin, "until": end, "first": place.begin, "end": place.end}
 
 
-def _size_of(place: _Place) -> int:
+def _size_of(place: Place) -> int:
     return len(place.indexes) or place.end - place.begin
 
 
-class _Writer:
-    """Writes one package, part by part."""
-
-    def __init__(
-        self, tx: Transaction, archive: Archive, around: Around, place: _Place, progress: Callable[[str], object]
-    ) -> None:
-        self._tx = tx
-        self._archive = archive
-        self._around = around
-        self._place = place
-        self._progress = progress
-        self._size = place.judged.checkpoint.size
-        self.walk = Walk()
-        self.counts: dict[str, int] = {}
-
-    # -- proofs ------------------------------------------------------------------------------------------------------------
-
-    def proofs(self) -> int:
-        """Everything a record is proven with; answers how many leaves there are."""
-        for name, content in sorted(self._around.files.items()):
-            self._archive.write(name, [content])
-        self._archive.write("keys/log.vkey", [f"{each}\n".encode() for each in self._around.vkeys])
-        self._archive.write("keys/policy", [self._around.policy_text.encode()])
-        self._archive.write("checkpoint", [self._place.note.encode()])
-        earlier = self._earlier()
-        self._archive.write("checkpoints.jsonl", lines({"note": each} for each in earlier.values()))
-        leads: set[str] = set()
-        indexes: set[int] = set()
-        self._archive.write("leaves.jsonl", lines(self._leaves(leads, indexes)))
-        if not self._place.indexes:
-            self._archive.write("context.jsonl", lines(self._context(sorted(leads), indexes)))
-        self._tiles(indexes, earlier)
-        return self.counts["leaves"] + self.counts.get("context", 0)
-
-    def _earlier(self) -> dict[int, str]:
-        """Checkpoints that bound a period, and the last of each day: what an auditor may have kept."""
-        begin, end = (self._place.begin, self._place.end) if not self._place.indexes else (0, self._size)
-        sizes = {begin, end, *evidence.last_of_each_day(self._tx, begin=begin, end=end)} - {0}
-        return {each.size: each.note for each in evidence.checkpoints(self._tx, sizes)}
-
-    def _leaves(self, leads: set[str], indexes: set[int]) -> Iterator[Record]:
-        self._progress("leaves")
-        spans = _spans(self._place.indexes) if self._place.indexes else [(self._place.begin, self._place.end)]
-        for begin, end in spans:
-            for first in range(begin, end, _PAGE):
-                bodies = log.bodies(self._tx, first, min(first + _PAGE, end))
-                if len(bodies) != min(first + _PAGE, end) - first:
-                    raise ConfigurationError(
-                        "leaves_missing",
-                        f"leaves {first} and on are not in the ledger any more: they were pruned, or lost",
-                        field="audit_leaf",
-                    )
-                for index, body in enumerate(bodies, first):
-                    self._note(index, body, leads)
-                    yield {"index": index, "leaf": body.decode("utf-8", "surrogateescape")}
-                    self.counts["leaves"] = self.counts.get("leaves", 0) + 1
-        indexes.update(self._place.indexes)
-
-    def _context(self, leads: Sequence[str], indexes: set[int]) -> Iterator[Record]:
-        """The other leaves about the leads of a period."""
-        self._progress("context")
-        batches = ([*chunk, *evidence.submissions(self._tx, chunk)] for chunk in _chunks(leads))
-        for abouts in chain([sorted(_notice_references(self._tx))], batches):
-            for index, body in log.indexed_leaves(self._tx, abouts):
-                if index < self._size and not self._place.begin <= index < self._place.end:
-                    self._note(index, body, set())
-                    indexes.add(index)
-                    yield {"index": index, "leaf": body.decode("utf-8", "surrogateescape")}
-                    self.counts["context"] = self.counts.get("context", 0) + 1
-
-    def _note(self, index: int, body: bytes, leads: set[str]) -> None:
-        entry = self.walk.take(index, body)
-        if entry is not None and entry.lead_id is not None:
-            leads.add(entry.lead_id)
-
-    def _tiles(self, indexes: Iterable[int], earlier: Iterable[int]) -> None:
-        """The hashes that lead from each leaf, and from each earlier checkpoint, to the signed root."""
-        self._progress("hashes")
-        hashes = Hashes(self._tx)
-        for level, number in _shapes(self._size, None if self._size <= ALL_TILES else self._wanted(indexes, earlier)):
-            width = min(WIDTH, (self._size >> _HEIGHT * level) - number * WIDTH)
-            found = hashes.span(level, number * WIDTH, number * WIDTH + width)
-            self._archive.write(tile_path(level, number, width), [b"".join(found)])
-
-    def _wanted(self, indexes: Iterable[int], earlier: Iterable[int]) -> set[int]:
-        """Numbers of the lowest tiles that are needed."""
-        period = range(self._place.begin // WIDTH, -(-self._place.end // WIDTH))
-        return {*period, *(index // WIDTH for index in indexes), *(size // WIDTH for size in earlier)}
-
-    # -- records -----------------------------------------------------------------------------------------------------------
-
-    def records(self, scope: Scope) -> None:
-        """What the ledger holds of the leads and people the leaves speak of; only those whose admission is among them."""
-        leads, persons = sorted(self.walk.leads), sorted(self.walk.persons)
-        if scope.person_id is not None:
-            persons = [scope.person_id]
-        self._write("leads", leads, records.lead_records)
-        self._write("consents", sorted(self.walk.consents), records.consent_records)
-        for name, make in _OF_LEADS.items():
-            self._write(name, leads, make)
-        for name, make in _OF_PERSONS.items():
-            self._write(name, persons, make)
-        self._notices()
-
-    def _write(self, name: str, ids: Sequence[str], make: _Make) -> None:
-        self._progress(name)
-        self.counts[name] = 0
-
-        def each() -> Iterator[Record]:
-            for chunk in _chunks(ids):
-                for record in make(self._tx, chunk, self.walk):
-                    self.counts[name] += 1
-                    yield record
-
-        self._archive.write(f"records/{name}.jsonl", lines(each()))
-
-    def _notices(self) -> None:
-        """The texts under which the consents of this package were given, as they were published."""
-        shown: set[str] = set()
-        for chunk in _chunks(sorted(self.walk.consents)):
-            shown.update(row[7] for row in evidence.consents(self._tx, chunk))
-        published = {each.notice.text_sha256: each for each in notices.published(self._tx)}
-        told = [published[digest] for digest in sorted(shown & published.keys())]
-        self._archive.write("records/notices.jsonl", lines(records.notice_records(told, self.walk)))
-        for digest in sorted(shown):
-            text = published[digest].notice.text if digest in published else self._around.texts.get(digest)
-            if text is not None:
-                self._archive.write(f"notices/{digest}.txt", [text.encode()])
-        self.counts["notices"] = len(shown)
-
-    def identity(self, person_id: str) -> None:
-        """Who the person is, in one folder with a name of its own."""
-        if self._around.identity is not None:
-            for name, content in sorted(self._around.identity(self._tx, person_id).items()):
-                self._archive.write(f"identity/{name}", [content])
-
-
-def _notice_references(tx: Transaction) -> set[str]:
-    """What the leaves about notices are found by. Notices are few."""
-    return {notice_leaves.reference(each.brand, each.notice) for each in notices.published(tx)}
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[list[str]]:
-    source = iter(ids)
-    while chunk := list(islice(source, _PAGE)):
-        yield chunk
-
-
-def _spans(indexes: Sequence[int]) -> list[tuple[int, int]]:
-    """Indexes in order as ranges."""
-    found: list[tuple[int, int]] = []
-    for index in indexes:
-        if found and found[-1][1] == index:
-            found[-1] = (found[-1][0], index + 1)
-        else:
-            found.append((index, index + 1))
-    return found
-
-
-def _shapes(size: int, wanted: set[int] | None) -> Iterator[tuple[int, int]]:
-    """(level, number) of the tiles of a log that stand above the wanted lowest ones, the right edge included; None: all."""
-    level = 0
-    while hashes := size >> _HEIGHT * level:
-        edge = {hashes // WIDTH} if hashes % WIDTH else set()
-        numbers = range(-(-hashes // WIDTH)) if wanted is None else sorted({*wanted, *edge})
-        for number in numbers:
-            if number * WIDTH < hashes:
-                yield level, number
-        wanted = None if wanted is None else {number // WIDTH for number in (*wanted, *edge)}
-        level += 1
+def _is_paper(leaf: bytes) -> bool:
+    """Whether a leaf only says that we handed out paper: it changes nothing that the paper tells."""
+    try:
+        return decode(leaf).event in _PAPER
+    except AuditError:
+        return False

@@ -45,6 +45,7 @@ _INDICATIONS: Final[Mapping[str, Said]] = {
     Indication.SPOKEN: Said("in words, by voice", "устно"),
 }
 _CHANNELS: Final = {"vk": "VK", "facebook": "Facebook", "instagram": "Instagram"}
+_ORDER: Final = tuple(CATEGORIES)
 #: A recipient of which these hold has done what was asked.
 _STILL_HELD: Final = Said(
     "uses it no more, and cannot destroy it: it still holds it", "не использует, но уничтожить не может: хранит"
@@ -72,7 +73,12 @@ def document(facts: ReceiptFacts, *, salt: str, opened: Personal[Mapping[str, st
         "brand": facts.policy.brand,
         "person_ids": list(facts.person_ids),
         "salt": salt,
-        "log": {"origin": facts.origin, "keys": list(facts.vkeys), "quorum": facts.quorum},
+        "log": {
+            "origin": facts.origin,
+            "keys": list(facts.vkeys),
+            "quorum": facts.quorum,
+            "witnesses": [name for name, _ in facts.witnesses],
+        },
         "records": list(facts.records),
         "notices": _notices(facts),
         "proofs": [{"index": each.index, "leaf": each.leaf.decode(), "proof": each.proof.decode()} for each in facts.proven],
@@ -155,7 +161,7 @@ def _of_consent(facts: ReceiptFacts, language: Language, zone: tzinfo) -> dict[s
         "purposes": [
             {
                 "title": _title(each.title, language) or each.code,
-                "fields": [CATEGORIES.get(name, name) for name in each.fields],
+                "fields": [CATEGORIES.get(name, name) for name in sorted(each.fields, key=_place)],
                 "recipients": list(each.recipients),
                 "standing": _standing(each.answer.standing, each.answer.until, language, zone),
             }
@@ -169,7 +175,7 @@ def _of_consent(facts: ReceiptFacts, language: Language, zone: tzinfo) -> dict[s
         "rights": _rights(facts.policy, language),
         "leaf_index": facts.leaf_index,
         "tree_size": facts.tree_size,
-        "quorum": facts.quorum,
+        **_vouched(facts, zone),
         "consent_sha256": leaf.facts.get("consent_sha256", ""),
         "text_sha256": record.text_sha256,
         "leaf": facts.proven[0].leaf.decode(),
@@ -213,8 +219,17 @@ def _of_withdrawal(facts: ReceiptFacts, language: Language, zone: tzinfo) -> dic
         ],
         "leaf_index": facts.leaf_index,
         "tree_size": facts.tree_size,
-        "quorum": facts.quorum,
+        **_vouched(facts, zone),
         "leaf": facts.proven[0].leaf.decode(),
+    }
+
+
+def _vouched(facts: ReceiptFacts, zone: tzinfo) -> dict[str, Any]:
+    """Who stands behind the log beside its owner. Where no witness was asked for, none is claimed."""
+    kind = "quorum_no" if not facts.quorum else "quorum_yes" if facts.witnesses else "quorum_none"
+    return {
+        "vouched": kind,
+        "witnesses": [{"name": name, "at": at.astimezone(zone) if at else None} for name, at in facts.witnesses],
     }
 
 
@@ -223,6 +238,11 @@ def _state(each: Told) -> Said | str:
     if each.fact.state is TellingState.SUPPRESSED and each.fact.wants is Ask.ERASE and each.fact.by_hand:
         return _STILL_HELD
     return TELLINGS.get(each.fact.state, each.fact.state.value)
+
+
+def _place(field: str) -> tuple[int, str]:
+    """The order in which people tell of themselves: name, contacts, the rest."""
+    return (_ORDER.index(field) if field in _ORDER else len(_ORDER), field)
 
 
 def _title(titles: Mapping[Language, str], language: Language) -> str | None:

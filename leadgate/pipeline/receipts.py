@@ -80,6 +80,7 @@ class ReceiptFacts:
     proven: tuple[LeafProof, ...]
     records: tuple[Record, ...]
     quorum: bool
+    witnesses: tuple[tuple[str, datetime | None], ...]  # who cosigned, and when they saw it; nobody is no lie
     tree_size: int
     record: ConsentRecord | None = None
     channel: str = ""
@@ -145,6 +146,7 @@ def of_consent(
         proven=proven,
         records=tuple(records.consent_records(tx, [record.consent_id], walk)),
         quorum=all(each.quorum for each in proven),
+        witnesses=_witnesses(proven, house.log_policy),
         tree_size=_size(proven),
         record=record,
         channel=stored.channel,
@@ -177,6 +179,7 @@ def of_withdrawal(
         proven=proven,
         records=tuple(wanted),
         quorum=all(each.quorum for each in proven),
+        witnesses=_witnesses(proven, house.log_policy),
         tree_size=_size(proven),
         withdrawal=found,
         told=tuple(Told(name=_name(policy, each.destination), fact=each) for each in found.recipients),
@@ -313,6 +316,11 @@ def _proven(tx: Transaction, found: Sequence[tuple[int, bytes]], house: House, *
             "not_sealed", "the log has not given it a place yet: 'leadgate seal', and ask again", field="log"
         )
     return tuple(proofs.of_leaves(tx, found, policy=house.log_policy, alone=alone))
+
+
+def _witnesses(proven: Sequence[LeafProof], policy: Policy) -> tuple[tuple[str, datetime | None], ...]:
+    seen = policy.judge(proven[0].proof.decode().partition("\n\n")[2]).seen
+    return tuple((name, datetime.fromtimestamp(at, UTC) if at else None) for name, at in sorted(seen.items()))
 
 
 def _size(proven: Sequence[LeafProof]) -> int:

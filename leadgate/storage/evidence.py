@@ -99,10 +99,9 @@ def last_of_each_day(tx: Transaction, *, begin: int, end: int) -> list[int]:
     return sorted(row[0] for row in rows)
 
 
-def pending_about(tx: Transaction, abouts: Sequence[str]) -> int:
-    """How many leaves about these wait for their place."""
-    rows = tx.rows_in("select count(*) from audit_pending where about in :values", list(abouts))
-    return sum(int(row[0]) for row in rows)
+def pending_about(tx: Transaction, abouts: Sequence[str]) -> list[bytes]:
+    """The leaves about these that wait for their place."""
+    return [bytes(row[0]) for row in tx.rows_in("select body from audit_pending where about in :values", list(abouts))]
 
 
 def destructions(tx: Transaction, person_ids: Sequence[str]) -> list[tuple[str, str, str, str | None, dict[str, int], int]]:

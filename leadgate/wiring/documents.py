@@ -7,15 +7,17 @@ person has a random salt inside the file, so that nobody learns from the log wha
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from consent.commitment_opening import ProvingVault
 from leadgate.pipeline import receipt_paper, receipts
-from leadgate.pipeline.evidence import Around, Packed, Packer, Scope
+from leadgate.pipeline.evidence import Packed, Packer
+from leadgate.pipeline.evidence_parts import Around, Scope
 from leadgate.pipeline.receipt_paper import Written
 from leadgate.pipeline.receipts import ReceiptFacts
 from leadgate.pipeline.recorder import Recorder
@@ -82,6 +84,9 @@ class DocumentDesk:
                 "complete": packed.quorum == "met",
             }
             self.record(Event.EVIDENCE_ISSUED, facts, actor=actor, person_id=scope.person_id)
+            if packed.identity:
+                opened: dict[str, LeafValue] = {"reason": "evidence", "count": packed.counts["identity"]}
+                self.record(Event.IDENTITY_OPENED, opened, actor=actor, person_id=scope.person_id)
         return packed
 
     def receipt(
@@ -123,6 +128,21 @@ class DocumentDesk:
                 return Personal({name: found[name] for name in _OPENED if name in found})
         return _NOBODY
 
+    def _identity(self, tx: Transaction, leaves: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+        """Who each lead is, with the salt that ties it to its leaf; leads whose key is destroyed are absent."""
+        vault = ProvingVault(self._house.own_keys, self._house.settings.tenant)
+        for lead_id, lead in sorted(recipients.openings(tx, list(leaves)).items()):
+            if lead.sealed is not None and lead.key_version is not None:
+                key = vault.unwrap_person_key(lead.person_id, lead.wrapped_key, lead.key_version)
+                found = vault.open_to_prove(key, lead_id, bytes(lead.sealed)).reveal()
+                yield {
+                    "record": "identity",
+                    "lead_id": lead_id,
+                    "leaf": leaves[lead_id],
+                    "salt": found.salt,
+                    "document": found.fields,
+                }
+
     def _receipts(self) -> receipts.House:
         return receipts.House(
             policies=self._house.policies,
@@ -153,5 +173,6 @@ class DocumentDesk:
                 for policy in self._house.policies.values()
                 for notice in policy.notices.values()
             },
+            identity=self._identity,
             files={name: _AUDITOR.joinpath(name).read_bytes() for name in AUDITOR_FILES},
         )

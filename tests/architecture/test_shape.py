@@ -10,6 +10,8 @@ from tests.architecture.tree import PACKAGES, ROOT, breach, modules, refuse
 #: About 300 is the habit; here is the wall. A test file is a list of cases and may be a little longer.
 _LINES = 400
 _LINES_OF_TESTS = 500
+#: Longer by intent.
+_WHOLE = {"leadgate/documents/auditor/verify_evidence.py": "one file that an auditor can read, carry away and run"}
 #: Says "miscellaneous" in one word each.
 _SHAPELESS = {
     "utils",
@@ -37,6 +39,7 @@ def test_no_file_is_longer_than_a_head() -> None:
             breach(module.place, _LINES, f"{length} lines")
             for module in modules(*_SOURCES)
             if (length := len(module.text.splitlines())) > (_LINES_OF_TESTS if module.place.startswith("tests/") else _LINES)
+            and module.place not in _WHOLE
         ),
         "find the second subject in it and give that a file",
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from consent.audit.cosignature import Kind
 from consent.audit.note import SignerKey
 from consent.audit.vkey import b64
-from leadgate.pipeline.evidence import Scope
+from leadgate.pipeline.evidence_parts import Scope
 from leadgate.pipeline.recorder import Recorder
 from leadgate.settings.log import WitnessSettings
 from leadgate.storage import log, witness

@@ -129,7 +129,6 @@ def test_every_sentence_stands_in_both_languages(file: Path) -> None:
 def test_a_document_is_whole(file: Path) -> None:
     name = file.name.removesuffix(".words.json")
     assert (TEMPLATES / f"{name}.typ").is_file()
-    assert (TEMPLATES / f"{name}.html.j2").is_file()
 
 
 _WORDLESS = [1.5, b"bytes", object(), {"deeper": {1, 2}}, AT.replace(tzinfo=None), Personal("+7 900 000-00-01")]

@@ -446,7 +446,7 @@ def digest(kind: str, columns: list[Any]) -> str:
 def check_record(place: str, record: dict[str, Any], leaves: Leaves, notices: set[str]) -> None:
     """Everything that a record shares with the leaf it names must be the same there; what has a digest must have that one."""
     kind, state = str(record.get("record")), str(record.get("state"))
-    ident = str(record.get("id") or record.get(f"{kind}_id") or record.get("delivery_id"))
+    ident = str(record.get("id") or record.get(f"{kind}_id") or record.get("delivery_id") or record.get("lead_id"))
     place = f"{kind} {ident} ({place})"
     if leaves.rows.execute("insert or ignore into seen values (?, ?)", (kind, ident)).rowcount == 0:
         add("record_twice", place, "it stands here twice")
@@ -468,12 +468,18 @@ def check_record(place: str, record: dict[str, Any], leaves: Leaves, notices: se
             add("record_changed", place, f"its {name} is not what the leaf says")
     if not tells_of(kind, state, record, str(leaf["event"]), said):
         add("record_changed", place, f"the leaf tells of something else: {leaf['event']}")
-    check_columns(place, kind, ident, record.get("columns", {}), said)
+    check_digests(place, kind, ident, record, said)
     if kind == "consent" and record.get("columns", {}).get("text_sha256") not in notices:
         add("notice_missing", place, "the text that was shown is not here")
 
 
-def check_columns(place: str, kind: str, ident: str, columns: dict[str, Any], said: dict[str, Any]) -> None:
+def check_digests(place: str, kind: str, ident: str, record: dict[str, Any], said: dict[str, Any]) -> None:
+    columns = record.get("columns", {})
+    if kind == "identity":
+        opened = bytes.fromhex(str(record["salt"])) + str(record["document"]).encode()
+        if sha(b"leadgate/v1/lead-commitment\0", opened).hex() != said.get("commitment"):
+            add("identity_changed", place, "who it is said to be is not who was committed to")
+        return
     if kind == "lead":
         ours = digest("lead", [columns.get(each) for each in LEAD.split()] + [said.get("sealed_sha256")])
         committed = said.get("record_sha256")
@@ -501,6 +507,7 @@ def tells_of(kind: str, state: str, record: dict[str, Any], event: str, said: di
         "event": {f"consent.{record.get('happened')}", "consent.recorded"},
         "destruction": {"subject.erased"},
         "notice": {"notice.published"},
+        "identity": {"lead.admitted", "subject.rectified"},
     }.get(kind, ())
 
 
@@ -563,7 +570,7 @@ def check_package(files: Files, policy: Policy, trusted: list[str], *, without_q
     for each in sorted(notices):
         if hashlib.sha256(files.read(f"notices/{each}.txt") or b"").hexdigest() != each:
             add("notice_changed", f"notices/{each}.txt", "its text is not the one whose digest it is called by")
-    for name in files.names("records/"):
+    for name in files.names("records/") + files.names("identity/"):
         for place, record in files.documents(name):
             check_record(place, record, leaves, notices)
     check_whole(leaves)
