@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn
@@ -61,9 +62,8 @@ def folder(root: Path) -> Fetch:
 
     def fetch(path: str) -> bytes | None:
         try:
-            # A full re-audit reads two files for each 256 leaves: joining paths and a buffer would cost a tenth of it.
-            with open(prefix + path, "rb", buffering=0) as file:  # noqa: PTH123 - see above
-                return file.read()
+            with FileIO(prefix + path) as file:  # a re-audit reads two files for 256 leaves: a Path would cost a tenth of it
+                return file.readall()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
