@@ -75,7 +75,7 @@ def pdf(
             font_paths=[],
             sys_inputs=inputs,
             pdf_standards=list(STANDARDS),
-            timestamp=page.made_at.astimezone(UTC),
+            timestamp=page.made_at.astimezone(UTC).replace(microsecond=0),  # as PDF writes moments
             format="pdf",
         )
     except (RuntimeError, OSError):

@@ -8,6 +8,7 @@ import stat
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -153,6 +154,12 @@ def test_a_template_that_lacks_its_data_says_only_its_name(make: Any) -> None:
     assert "900" not in str(refused.value)
     assert refused.value.__cause__ is None
     assert refused.value.__context__ is None
+
+
+def test_a_page_takes_any_moment() -> None:
+    moscow = AT.astimezone(ZoneInfo("Europe/Moscow")).replace(microsecond=123_456)
+    made = pdf("sample", sample(), Language.RU, page=page(made_at=moscow))
+    assert "12:00:05 UTC+03:00" in text_of(made)
 
 
 def test_moments_are_said_with_their_zone() -> None:
