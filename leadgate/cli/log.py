@@ -191,9 +191,19 @@ def log_recover(actor: Actor = "officer", *, yes: Yes = False) -> None:
 
 
 @log.command("keys")
-def log_keys() -> None:
+def log_keys(
+    *,
+    add_post_quantum: Annotated[
+        bool,
+        typer.Option("--add-post-quantum", help="First give an older log its ML-DSA-44 key; the old key goes on signing."),
+    ] = False,
+) -> None:
     """Print the log's public keys, one a line, for witnesses and auditors. Hand them over by another way than the log."""
+    from leadgate.wiring.keys import add_log_key  # noqa: PLC0415 - only here
+
     with house() as opened:
+        if add_post_quantum and add_log_key(opened.settings) is None:
+            screen.err.print("the log has its ML-DSA-44 key already")
         screen.out.print("".join(f"{key}\n" for key in opened.logbook.keys), end="", markup=False)
 
 
