@@ -7,7 +7,7 @@ Everything here is a keyed digest. A bare hash of a phone is no protection: all 
   current version and any announced one. A version is announced to all processes before it becomes current (docs/keys.md), so
   whoever still writes under the one before writes under this one too, and two that meet one new person at once collide.
 - A digest whose value nobody has any more is layered: HMAC under the newer version over the digest of the older. It hangs on
-  the new key from then on, and is found by who has the value and both keys (docs/adr/0024-blind-index-rotation.md).
+  the new key from then on, and is found by who has the value and both keys (docs/adr/0025-blind-index-rotation.md).
 - ``file_digest`` and ``suppression`` hang on the stable root: the same file must be recognised also after a rotation, and who
   was erased must stay uncalled when nothing is left to make a new digest of.
 """

@@ -3,7 +3,7 @@
 1. A person's identifiers are read from the person's sealed leads, and digests made of them anew. The person is done in one
    transaction, all digests and fingerprints together: a lookup finds the old ones or the new ones.
 2. A digest that no lead explains has lost its value: a withdrawal of somebody without leads, or a lead whose envelope retention
-   destroyed. It is layered: HMAC under the newer key over the digest (docs/adr/0024-blind-index-rotation.md). So every digest
+   destroyed. It is layered: HMAC under the newer key over the digest (docs/adr/0025-blind-index-rotation.md). So every digest
    leaves the old version, and nobody who withdrew is forgotten by a rotation.
 3. Keys and seals are opened outside the transaction. Inside it, under the people's lock, only what was read is exchanged, and
    only of people who still live: an erasure meanwhile is not undone.

@@ -351,5 +351,5 @@ def _key_rotation() -> None:
         sa.Column("dropped_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("version"),
     )
-    # the version a layered digest began under (docs/adr/0024-blind-index-rotation.md); null for one made of its value
+    # the version a layered digest began under (docs/adr/0025-blind-index-rotation.md); null for one made of its value
     op.add_column("identifier", sa.Column("layered_from", sa.Integer(), nullable=True))
