@@ -12,10 +12,13 @@ import pytest
 
 from consent.audit import proof
 from consent.audit.policy import Policy
+from consent.retention import Why
 from leadgate.pipeline.act import Act, Given
+from leadgate.pipeline.erase import METHOD
 from schemas.errors import ConfigurationError, VaultError
 from schemas.personal import Personal
-from schemas.vocabulary import Language
+from schemas.vocabulary import Language, TellingState
+from schemas.words.destruction import COPIES, METHODS, REASONS
 from tests.houses.commands import leadgate
 from tests.houses.house import TestHouse
 from tests.stories.canary import Scanner, telling
@@ -167,3 +170,19 @@ def test_an_act_that_would_lack_a_field_is_refused(house: TestHouse) -> None:
             actor="officer-1",
         )
     assert caught.value.code == "no_destroyer"
+
+
+def test_an_erasure_during_a_delivery_stands_on_the_act_until_its_outcome_is_known(house: TestHouse) -> None:
+    house.admit(house.invented.lead(7010, brand="lada"))
+    ((person,),) = house.rows("select person_id from person")
+    house.run("update delivery set state = 'claimed', worker = 'w', lease_until = :u where destination = 'lada_crm'", u=2**52)
+    assert house.house.erase(person, actor="officer-1", reason="subject_request").recipients == ("lada_crm",)
+    document = json.loads(drawn_up(house, person).document)
+    (copy,) = document["facts"]["copies"]
+    assert (copy["open"], copy["state"]) == (True, "передача выполнялась; ожидается её исход")
+
+
+def test_every_state_and_reason_has_words() -> None:
+    assert {*TellingState} <= COPIES.keys()
+    assert {*Why} <= REASONS.keys()
+    assert METHOD in METHODS
