@@ -214,7 +214,7 @@ def rule_of(terms: ClockTerms, kind: ClockKind, jurisdiction: str) -> ClockRule:
         if found is not None:
             return found
     raise ConfigurationError(
-        "no_such_clock", "no rule says how long this may take; add one", field=f"clocks.rules.{jurisdiction}.{kind.value}"
+        "no_such_clock", "no rule says how long this may take; add one", field=f"clocks.rules.{jurisdiction}.{kind}"
     )
 
 

@@ -38,7 +38,6 @@ from leadgate.storage.engine import Ledger, Transaction
 from schemas.cases import CaseKind, CaseStepName, StepState, SubjectCase
 from schemas.consent_event import ConsentOrigin
 from schemas.errors import ConfigurationError, LeadgateError, StorageUnavailableError
-from schemas.field_reader import read_field
 from schemas.vocabulary import Language
 
 _log = get_logger(__name__)
@@ -206,19 +205,14 @@ class CaseSteps:
 
     def _correct(self, tx: Transaction, case: SubjectCase, recorder: Recorder) -> Did:
         kept = self._cases.kept(case)
-        values = kept.values
-        country = None
-        if "phone" in case.fields:
-            read = read_field(self._cases.policy(case.brand), "phone", values.reveal()["phone"])
-            country = read[1] if isinstance(read, tuple) else None
         done = self._rectifier.correct(
             tx,
             recorder,
             self._cases.concerned(tx, case, kept),
-            values,
+            kept.values,
             case_id=case.case_id,
+            policy=self._cases.policy(case.brand),
             only=case.leads,
-            country=country,
         )
         reason = "identifier_elsewhere" if done.elsewhere else None
         return Did(result={"leads": done.leads, "recipients": done.recipients}, reason=reason, facts={"count": done.leads})

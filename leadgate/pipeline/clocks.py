@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from consent.audit.facts import code_word
 from consent.clocks import CLOCK_SKEW, deadline
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import clocks
@@ -101,6 +102,8 @@ def meet_by_hand(tx: Transaction, recorder: Recorder, *, clock_ids: Sequence[str
         raise ConfigurationError(
             "not_by_hand", "this clock is met by what is done: finish the request or the withdrawal", field="CLOCK"
         )
+    if code_word(outcome) != outcome:
+        raise ConfigurationError("not_a_word", "say it in one word: no name, no sentence", field="--outcome")
     stopped = clocks.meet(tx, found, now=to_micros(now), outcome=outcome)
     for each in stopped:
         _note(recorder, Event.CLOCK_MET, each, outcome=outcome, late=now > each.due_at)
@@ -117,6 +120,8 @@ def extend(tx: Transaction, recorder: Recorder, *, clock_id: str, reason: str, n
         raise ConfigurationError("unknown_clock", "there is no clock of this id; `leadgate clocks` prints them", field="clock")
     if not reason or not notice:
         raise ConfigurationError("no_notice", "an extension needs its reason and the notice that told it", field="--notice")
+    if code_word(reason) != reason or code_word(notice) != notice:
+        raise ConfigurationError("not_a_word", "reason and notice are one word each: no name, no sentence", field="--notice")
     if clock.latest_at is None:
         raise ConfigurationError("no_extension", "the law knows no extension of this clock", field="clock")
     if clock.met_at is not None or clock.extended_at is not None or now > clock.due_at:

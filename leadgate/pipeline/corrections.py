@@ -24,7 +24,7 @@ from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
 from schemas.audit import LeafValue
 from schemas.delivery import DeliveryReceipt
-from schemas.errors import DeliveryError, TransientError, UncertainError
+from schemas.errors import ConfigurationError, DeliveryError, TransientError, UncertainError
 from schemas.policy import BrandPolicy
 from schemas.vocabulary import IN_DOUBT, Event, Outcome, WriteMode
 
@@ -92,7 +92,9 @@ class Corrections:
             return cases.corrections(tx, case_id)
 
     def told_by_hand(self, case_id: str, destination: str, *, how: str, actor: str) -> int:
-        """A person told this recipient; answer how many records that were."""
+        """A person told this recipient; answer how many records that were. ``how`` is one word that the log keeps."""
+        if code_word(how) != how:
+            raise ConfigurationError("bad_word", "say it in one word of letters and digits, without names", field="--how")
 
         def work(tx: Transaction) -> int:
             found = [each for each in cases.corrections(tx, case_id) if each.destination == destination and each.state in _OPEN]

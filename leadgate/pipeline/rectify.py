@@ -19,7 +19,9 @@ from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import cases, leads, people
 from leadgate.storage.cases import HeldLead
 from leadgate.storage.engine import Transaction
+from schemas.field_reader import read_field
 from schemas.personal import Personal
+from schemas.policy import BrandPolicy
 from schemas.vocabulary import Event
 
 _INDEXED: Final[Mapping[str, IndexKind]] = {"phone": IndexKind.PHONE, "email": IndexKind.EMAIL}
@@ -57,11 +59,12 @@ class Rectifier:
         values: Personal[dict[str, str]],
         *,
         case_id: str,
+        policy: BrandPolicy,
         only: Sequence[str] = (),
-        country: str | None = None,
     ) -> Rectified:
         """Seal ``values`` in the leads that have these fields; in all of them if none has. The caller holds the people."""
         right = values.reveal()
+        country = _country(policy, right)
         held = [
             (each, self._key(each))
             for each in cases.held_leads(tx, person_ids, leads.LEAD_COLUMNS, lock=True)
@@ -145,3 +148,9 @@ class Rectifier:
 def _names(held: HeldLead) -> list[str]:
     names: str = held.row[_COLUMNS["field_names"]]
     return names.split()
+
+
+def _country(policy: BrandPolicy, right: Mapping[str, str]) -> str | None:
+    """The country a right phone says."""
+    read = read_field(policy, "phone", right["phone"]) if "phone" in right else None
+    return read[1] if isinstance(read, tuple) else None

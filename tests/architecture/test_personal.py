@@ -18,6 +18,10 @@ REVEALS = {
     "integrations/sources/moderation_webhook/connector.py": "checks a signature over the body; the secret that checks it",
     "integrations/sources/vk/connector.py": "finds the secret in the body, and compares it",
     # the shell: the vault's doors
+    "leadgate/pipeline/access.py": "opens everything that is held, for the data subject's own answer",
+    "leadgate/pipeline/access_paper.py": "prints that answer into files of mode 0600",
+    "leadgate/pipeline/case_file.py": "seals the identifiers of a request, and turns them into blind indexes",
+    "leadgate/pipeline/rectify.py": "puts right values into what the vault opened, and seals both again",
     "leadgate/pipeline/admit.py": "validates a document, then looks the person up and seals",
     "leadgate/pipeline/analytics.py": "compares city and region with the declared places; writes the declared names only",
     "leadgate/pipeline/reindex.py": "reads identifiers from sealed leads, to make their blind indexes anew",
