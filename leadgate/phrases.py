@@ -146,6 +146,11 @@ PHRASES: Final[Mapping[str, Said]] = {
         "Прочитано записей: {leaves}, под подписью: {sealed}; "
         "сверено лидов: {leads} (уничтожено: {erased}), передач: {deliveries}, согласий: {consents}",
     ),
+    "seen_by": Said("seen by the witnesses {names}", "подтверждена свидетелями: {names}"),
+    "pruned_log": Said(
+        "entries before {first} were given up by the log and not looked at",
+        "записи до {first} журнал больше не показывает, они не проверялись",
+    ),
     "found": Said("FOUND", "НАЙДЕНО"),
     "unlisted": Said("and {count} more of the same kinds", "и ещё таких же: {count}"),
     "verified": Said("verified: nothing was found", "проверено: нарушений не найдено"),

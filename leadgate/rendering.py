@@ -275,8 +275,12 @@ def report_lines(report: Report, lang: str) -> Iterator[str]:
     if report.checkpoint is not None:
         root = report.checkpoint.root.hex()
         yield phrase("checkpoint", language, origin=report.origin, size=report.checkpoint.size, root=root)
+    if report.witnesses:
+        yield phrase("seen_by", language, names=", ".join(report.witnesses))
     counts = {name: getattr(report, name) for name in ("leaves", "sealed", "leads", "erased", "deliveries", "consents")}
     yield phrase("compared", language, **counts)
+    if report.pruned:
+        yield phrase("pruned_log", language, first=report.pruned)
     for finding in report.findings:
         russian = words.finding_in_russian(finding.code, finding.place) if language is Language.RU else None
         yield f"{phrase('found', language)} {finding.code}: {russian or finding}"
