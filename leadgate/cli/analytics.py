@@ -18,7 +18,7 @@ from schemas.vocabulary import Language
 
 
 class _FolderFirst(TyperGroup):
-    """`leadgate export FOLDER` has always been the audit export, and stays it."""
+    """A folder right behind `leadgate export` has always meant the audit export, and goes on to."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         known = not args or args[0] in self.commands or args[0].startswith("-")
@@ -26,7 +26,9 @@ class _FolderFirst(TyperGroup):
 
 
 export = typer.Typer(
-    cls=_FolderFirst, help="Write the audit export (`leadgate export FOLDER`), or anonymized figures.", no_args_is_help=True
+    cls=_FolderFirst,
+    help="Write the audit export, or anonymized figures.",
+    no_args_is_help=True,
 )
 app.add_typer(export, name="export", rich_help_panel="Evidence")
 
