@@ -44,7 +44,8 @@ _INDICATIONS: Final[Mapping[str, Said]] = {
     Indication.LEAD_FORM: Said("in a lead form", "в форме заявки"),
     Indication.SPOKEN: Said("in words, by voice", "устно"),
 }
-_CHANNELS: Final = {"vk": "VK", "facebook": "Facebook", "instagram": "Instagram"}
+#: A platform of fewer letters is called by them.
+_INITIALS: Final = 3
 _ORDER: Final = tuple(CATEGORIES)
 #: A recipient of which these hold has done what was asked.
 _STILL_HELD: Final = Said(
@@ -151,7 +152,7 @@ def _of_consent(facts: ReceiptFacts, language: Language, zone: tzinfo) -> dict[s
     if record is None:
         raise AssertionError("unreachable: write has asked")
     leaf = decode(facts.proven[0].leaf)
-    place = _CHANNELS.get(facts.channel, facts.channel)
+    place = facts.channel.upper() if len(facts.channel) < _INITIALS else facts.channel.capitalize()
     return {
         "given_at": record.given_at.astimezone(zone),
         "how": f"{_INDICATIONS[record.indication].in_(language)}, {place}",

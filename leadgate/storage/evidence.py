@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 from leadgate.storage.engine import Transaction
 from leadgate.storage.leads import CONSENT_COLUMNS, LEAD_COLUMNS
 
+#: Microseconds.
+_DAY: Final = 24 * 3600 * 1_000_000
 #: The columns that ``lead.admitted`` commits to; the sealed envelope's digest comes after them.
 COMMITTED: Final = LEAD_COLUMNS[:13]
 
@@ -92,9 +94,10 @@ def size_after(tx: Transaction, signed_at: int) -> int | None:
 def last_of_each_day(tx: Transaction, *, begin: int, end: int) -> list[int]:
     """Sizes of the last checkpoint of each UTC day between two sizes: enough to say when something stood in the log."""
     rows = tx.rows(
-        "select max(tree_size) from checkpoint where tree_size > :begin and tree_size <= :end group by signed_at / 86400000000",
+        "select max(tree_size) from checkpoint where tree_size > :begin and tree_size <= :end group by signed_at / :day",
         begin=begin,
         end=end,
+        day=_DAY,
     )
     return sorted(row[0] for row in rows)
 

@@ -65,7 +65,7 @@ def test_an_officer_hands_out_receipts(house: TestHouse, tmp_path: Path) -> None
         house, "receipt", "consent", lead, "--to", str(tmp_path / "consent"), "--actor", "officer-1", "--paper", "ru"
     )
     assert done.returncode == 0, done.stderr
-    taken = leadgate(house, "withdraw", "--brand", "lada", "--actor", "officer-1", typed=f"{phone}\n")
+    taken = leadgate(house, "withdraw", "--brand", "lada", "--actor", "officer-1", "--yes", typed=f"{phone}\n")
     assert taken.returncode == 0, taken.stderr
     person = house.rows("select person_id from lead")[0][0]
     told = leadgate(

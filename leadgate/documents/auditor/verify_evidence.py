@@ -757,8 +757,11 @@ def main(words: list[str]) -> int:
             told = check_package(Files(given.what), policy, kept, without_quorum=given.without_quorum)
         else:
             told = check_receipt(given.what.read_bytes(), policy, without_quorum=given.without_quorum)
-    except (UnusableError, OSError, zipfile.BadZipFile) as error:
+    except UnusableError as error:
         sys.stderr.write(f"cannot be checked: {error}\n")
+        return 2
+    except (OSError, zipfile.BadZipFile) as error:
+        sys.stderr.write(f"cannot be read: {type(error).__name__}\n")
         return 2
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, sqlite3.Error) as error:
         add("damaged", str(given.what), f"it has not the shape of what it claims to be ({type(error).__name__})")
