@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from consent.audit.merkle import leaf_hash
@@ -31,6 +31,8 @@ from schemas.vocabulary import IN_DOUBT, Event, Outcome
 Still = Callable[[Transaction, Sequence[str]], set[str]]
 
 _RULES: Final = frozenset(Why)
+#: A destruction takes seconds; one that was decided longer ago has lost its process.
+_UNDER_WAY: Final = timedelta(minutes=10)
 _WAITING = frozenset({Outcome.QUEUED, Outcome.DEFERRED, Outcome.DEAD})
 _HOLDS = frozenset({Outcome.ACCEPTED, Outcome.CLAIMED, Outcome.UNCERTAIN})
 #: What is done to a person's data; the act of destruction says it in words.
@@ -115,12 +117,12 @@ class Eraser:
         return self._ledger.retrying(lambda tx: self._destroy(tx, person_ids, held=held, strays=strays or {}, still=still))
 
     def complete(self) -> int:
-        """Finish what a process that died had begun; answer how many.
+        """Finish what a process that died had begun, not what another one is at; answer how many.
 
         What retention had only decided is decided anew: a lead may have come in since.
         """
         with self._ledger.snapshot() as tx:
-            waiting = destruction.intended(tx, limit=MOST_AT_ONCE)
+            waiting = destruction.intended(tx, before=to_micros(self._clock() - _UNDER_WAY), limit=MOST_AT_ONCE)
         if not waiting:
             return 0
         asked = {each.person_id for each in waiting if each.reason not in _RULES}

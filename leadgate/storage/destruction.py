@@ -82,11 +82,14 @@ def intend(tx: Transaction, rows: Sequence[tuple[str, str, str, str, int]]) -> N
     )
 
 
-def intended(tx: Transaction, *, limit: int) -> list[Destruction]:
-    """Destructions that were decided and are not done: under way in another process, or their process died."""
+def intended(tx: Transaction, *, before: int, limit: int) -> list[Destruction]:
+    """Destructions that were decided before then and are not done: their process died."""
     return _read(
         tx.rows(
-            f"select {_COLUMNS} from destruction where state = 'intended' order by destruction_id limit :limit", limit=limit
+            f"select {_COLUMNS} from destruction where state = 'intended' and intended_at < :before"
+            " order by destruction_id limit :limit",
+            before=before,
+            limit=limit,
         )
     )
 
