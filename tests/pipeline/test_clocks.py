@@ -127,7 +127,10 @@ def test_a_clock_that_is_met_before_it_began_is_flagged(ledger: Ledger) -> None:
     assert {each.flag for each in done} == {"met_before_start"}
 
 
-def test_a_machine_whose_time_was_moved_back_is_not_believed(ledger: Ledger) -> None:
+def test_a_machine_whose_time_was_moved_back_is_not_believed(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     started(ledger, an_id(1))
     back = clock_board.take(ledger, now=BEGIN - timedelta(days=20))
     assert (back.behind, back.worst) == (True, "at_risk")
