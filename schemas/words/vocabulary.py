@@ -182,7 +182,7 @@ CODES: Final[Mapping[str, Said]] = {
     "answer_lost": Said("the answer was lost", "ответ потерян"),
     "attempts_exhausted": Said("all attempts were used up", "все попытки исчерпаны"),
     "cannot_be_told": Said("its connector can neither suppress nor erase", "коннектор не умеет ни остановить, ни уничтожить"),
-    "cannot_suppress": Said("what it needs to stop is destroyed here", "чтобы остановить, ему нужны уже уничтоженные данные"),
+    "cannot_suppress": Said("its connector cannot stop this one", "коннектор не может остановить эту запись"),
     "cannot_erase": Said("its connector cannot erase", "коннектор не умеет уничтожать"),
     "connection_lost": Said("the connection broke before the answer ended", "связь оборвалась до конца ответа"),
     "connection_refused": Said("nothing listens at the destination's address", "по адресу получателя никто не отвечает"),
