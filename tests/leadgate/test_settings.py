@@ -44,6 +44,8 @@ def rewrite(file: Path, change: Change) -> None:
     delivery = document["delivery"]
     for number in ("attempts", "breaker_failures", "batches_per_claim"):
         delivery[number] = int(delivery[number])
+    for number in ("k", "l_diversity"):
+        document["analytics"][number] = int(document["analytics"][number])
     change(document)
     file.write_text(yaml.dump(document, Dumper=_Plain, allow_unicode=True), encoding="utf-8")
 
@@ -207,6 +209,10 @@ CASES: list[tuple[Change, str, str]] = [
         "did you mean 'callback'?",
     ),
     (lambda d: d["delivery"].update(attempts=0), "delivery.attempts", "at least 1"),
+    (lambda d: d.update(keys={"provider": "vault_transit"}), "keys.connection", "Vault's address"),
+    (lambda d: d.update(keys={"provider": "cloud"}), "keys.provider", "vault_transit"),
+    (lambda d: d["analytics"].update(k=2), "analytics.k", "at least 3"),
+    (lambda d: d["analytics"]["places"]["RU"].update(Elsewhere=["Москва"]), "analytics.places.RU", "twice"),
     (lambda d: d["log"].update(origin="https://leadgate.example.org"), "log.origin", "without scheme"),
     (lambda d: d["sources"]["lada_vk"].update(brand="ladaa"), "sources.lada_vk.brand", "did you mean 'lada'?"),
     (lambda d: d["destinations"]["lada_crm"].pop("connection"), "destinations.lada_crm.connection", "is required"),
