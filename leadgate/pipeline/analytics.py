@@ -182,7 +182,7 @@ def _write(path: Path, made: Anonymized) -> str:
 
 
 def _library() -> tuple[Any, Any]:
-    """The measures of pycanon and the reader of tables it needs. Both take a second to load, and only this command wants them."""
+    """The measures of pycanon and the reader of tables it needs: a second to load, so this command alone does it."""
     try:
         return import_module(f"{_LIBRARY}.anonymity"), import_module("pandas")
     except ImportError:
