@@ -16,6 +16,8 @@ _WORLD = {
 _WORLD_NAMES = {"open", "input", "urandom", "token_bytes", "uuid4", "print"}
 _WORLD_METHODS = {"read_text", "write_text", "read_bytes", "write_bytes", "unlink", "mkdir", "touch", "rename", "iterdir"}
 _WORLD_MODULES = {"socket", "http", "urllib", "sqlite3", "subprocess", "random", "asyncio", "threading"}
+#: Parts of those that only take text apart.
+_PURE_PARTS = {"urllib.parse"}
 
 #: Modules of consent/ that touch the world, and why they stand there all the same.
 AT_THE_EDGE = {
@@ -41,7 +43,7 @@ def test_decisions_ask_the_world_nothing() -> None:
 def _asks(node: ast.AST) -> str | None:
     if isinstance(node, ast.Import | ast.ImportFrom):
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-        return next((name for name in names if name.partition(".")[0] in _WORLD_MODULES), None)
+        return next((name for name in names if name.partition(".")[0] in _WORLD_MODULES and name not in _PURE_PARTS), None)
     if not isinstance(node, ast.Call):
         return None
     if isinstance(node.func, ast.Name):

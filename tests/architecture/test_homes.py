@@ -19,7 +19,7 @@ HOMES = {
     "cryptography": ("consent", "leadgate/documents/auditor"),  # the auditor's script shares no code with us, by intent
     "holidays": ("consent/clocks.py",),
     # spelling of bytes: everywhere where something is read or written as JSON
-    "msgspec": ("consent", "integrations", "leadgate"),
+    "msgspec": ("schemas", "consent", "integrations", "leadgate"),
     "yaml": ("integrations/contract/loading.py", "leadgate/settings"),
     # the vendors
     "requests": ("integrations",),
