@@ -24,6 +24,7 @@ MAX_SIZE: Final = 2**63 - 1
 
 #: Levels of a proof that ``KnownRoot`` hashes each time: the rest is shared by 256 leaves.
 _LOW: Final = 8
+_HIGH: Final = 12
 _ONE_SIZE: Final = frozenset({HASH_SIZE})
 
 Read = Callable[[int, int], bytes]
@@ -226,26 +227,32 @@ class KnownRoot:
     A proof is refused as ``verify_inclusion`` refuses it: every hash of it is compared, those that were proven before too.
     """
 
-    __slots__ = ("_proven", "root", "size")
+    __slots__ = ("_proven", "_proven_higher", "root", "size")
 
     def __init__(self, *, size: int, root: bytes) -> None:
         self.size = size
         self.root = root
-        self._proven: dict[int, tuple[bytes, list[bytes]]] = {}  # subtree of 2**_LOW leaves -> its hash, the path above it
+        # By place: the hash of a subtree of 2**_LOW leaves (2**_HIGH) and, behind it, every hash of the path above it.
+        self._proven: dict[int, list[bytes]] = {}
+        self._proven_higher: dict[int, list[bytes]] = {}
 
     def holds(self, *, leaf: bytes, index: int, proof: Sequence[bytes]) -> bool:
         """Whether this leaf *hash* stands at ``index``."""
-        if not 0 <= index < self.size or (index ^ (self.size - 1)).bit_length() < _LOW or len(proof) < _LOW:
+        if not 0 <= index < self.size or (index ^ (self.size - 1)).bit_length() < _HIGH or len(leaf) != HASH_SIZE:
             return verify_inclusion(leaf=leaf, index=index, size=self.size, proof=proof, root=self.root)
+        node = _climbed(leaf, index, proof[:_LOW], _LOW)
+        low = [node, *proof[_LOW:]]
         known = self._proven.get(index >> _LOW)
-        if known is None:
-            if not verify_inclusion(leaf=leaf, index=index, size=self.size, proof=proof, root=self.root):
-                return False
-            self._proven[index >> _LOW] = (_climbed(leaf, index, proof[:_LOW], _LOW), list(proof[_LOW:]))
-            return True
-        if not _hashes(proof[:_LOW]) or len(leaf) != HASH_SIZE:
+        if known is not None:
+            return known == low
+        high = [_climbed(node, index >> _LOW, proof[_LOW:_HIGH], _HIGH), *proof[_HIGH:]]
+        known = self._proven_higher.get(index >> _HIGH)
+        if known is None and verify_inclusion(leaf=leaf, index=index, size=self.size, proof=proof, root=self.root):
+            known = self._proven_higher[index >> _HIGH] = high
+        if known != high:
             return False
-        return list(proof[_LOW:]) == known[1] and _climbed(leaf, index, proof[:_LOW], _LOW) == known[0]
+        self._proven[index >> _LOW] = low
+        return True
 
 
 def verify_consistency(*, size1: int, root1: bytes, size2: int, root2: bytes, proof: Sequence[bytes]) -> bool:
