@@ -78,6 +78,7 @@ class Dispatcher:
         self.destination = connector.endpoint.destination
         self._door = threading.Lock()  # one thread at a time opens people and speaks to the destination
         self._vault = vault
+        self._versions = {brand: policy.version for brand, policy in policies.items()}
         self._opener = Opener(vault=vault, policies=policies, destination=self.destination)
         self._doubts = Doubts(ledger=ledger, connector=connector, rules=rules, worker=worker, clock=clock)
         limits = connector.limits
@@ -157,7 +158,9 @@ class Dispatcher:
         claimed = self._claim(worker, most, lease_until)
         if not claimed:
             return None
-        outcomes = Outcomes(destination=self.destination, vault=self._vault, rules=self._rules, now=self._clock)
+        outcomes = Outcomes(
+            destination=self.destination, vault=self._vault, rules=self._rules, versions=self._versions, now=self._clock
+        )
         turn = _Round(settled=outcomes, failures=failures, lease_until=lease_until, full=len(claimed) == most)
         for start in range(0, len(claimed), size):
             batch = claimed[start : start + size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -49,10 +49,20 @@ class _Note(NamedTuple):
 class Outcomes:
     """Collects (delivery_id, state, reason, vendor_ref, sent_sha256, not_before, decided_at, attempt) rows and their leaves."""
 
-    def __init__(self, *, destination: str, vault: Vault, rules: DeliveryRules, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        destination: str,
+        vault: Vault,
+        rules: DeliveryRules,
+        versions: Mapping[str, str],
+        now: Callable[[], datetime],
+    ) -> None:
+        """``versions`` maps a brand to the version of the policy that the gate's second look is taken under."""
         self._destination = destination
         self._vault = vault
         self._rules = rules
+        self._versions = versions
         self._now = now
         self._notes: list[_Note] = []
         self.rows: list[tuple[str, str, str | None, str | None, str | None, int | None, int | None, int]] = []
@@ -146,6 +156,8 @@ class Outcomes:
 
     def _facts(self, one: Claimed, reason: str | None) -> dict[str, LeafValue]:
         facts: dict[str, LeafValue] = {"destination": self._destination, "purpose": one.purpose, "attempt": one.attempt}
+        if version := self._versions.get(one.brand):
+            facts["policy_version"] = version
         if reason:
             facts["code"] = code_word(reason) or "none"
         return facts

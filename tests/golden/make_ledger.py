@@ -16,9 +16,13 @@ from pathlib import Path
 
 from integrations.testing.invented_leads import Flaw
 from integrations.testing.knobs import FaultKind
+from leadgate.pipeline.case_file import Asked
 from leadgate.storage import schema
 from leadgate.storage.engine import Ledger
 from leadgate.wiring.keys import create_keys
+from schemas.cases import CaseKind
+from schemas.personal import Personal
+from schemas.submission import Withdrawal
 from tests.houses.house import Clock, TestHouse, settings_for, stands
 
 HERE = Path(__file__).parent
@@ -40,7 +44,7 @@ def main() -> int:
         with sqlite3.connect(state / "ledger.db") as connection:
             connection.execute("pragma wal_checkpoint(truncate)")
         target.mkdir(exist_ok=True)
-        for name in ("ledger.db", "keyring.json", "log.key", "log.pub"):
+        for name in ("ledger.db", "keyring.json", "log.key", "log.pub", "shred.list"):
             shutil.copyfile(state / name, target / name)
     return 0
 
@@ -56,6 +60,13 @@ def _fill(state: Path) -> None:
         house.admit(house.invented.withdrawal(leads[0]), house.invented.withdrawal(house.invented.lead(99, brand="lada")))
         person = house.rows("select person_id from submission where event_id = :e", e=leads[1].event_id)[0][0]
         house.house.erase(person, actor="officer-1", reason="subject_request")
+        held = house.rows("select person_id from submission where event_id = :e", e=leads[2].event_id)[0][0]
+        house.house.destruction.hold(held, reason="court_case", until=None, actor="officer-1")
+        who = Withdrawal(brand="lada", email=Personal(leads[3].document["email"].lower()))
+        asked = Asked(
+            kind=CaseKind.RECTIFICATION, who=who, received_at=house.clock(), values=Personal({"city": "Нигде"}), names=("city",)
+        )
+        house.house.requests.open(asked, owner="officer-1")
         house.simulator("lada_calls").knobs.take_then(FaultKind.TAKE_THEN_RESET, times=1)
         house.dispatcher("lada_calls").run(seconds=20)  # in doubt
         house.house.seal()
