@@ -27,6 +27,7 @@ PERSONAL_FIELDS: tuple[str, ...] = (
     "message_ids",  # space-separated
     "permalink",
     "moderator",  # staff reference
+    "script_version",  # of the text the moderator answered by
 )
 
 #: Safe facts a destination may be told beside personal fields; they need no opening of the vault.

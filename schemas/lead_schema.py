@@ -76,6 +76,7 @@ class LeadSchema(Strict):
     message_ids = Many(Identifier(), most=100)
     permalink = Https()
     moderator = Line()
+    script_version = Code()
     language = Word(Language, required=True)
     given_name = Name()
     family_name = Name()

@@ -185,6 +185,7 @@ class InventedLeads:
             "message_ids": [f"m-{number}-1", f"m-{number}-2"],
             "permalink": f"https://social.example.org/{channel.value}/thread-{number}",
             "moderator": f"staff-{number % 20}",
+            "script_version": "2026-03",
             "language": language.value,
             "given_name": given,
             "family_name": family,

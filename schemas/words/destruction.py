@@ -23,6 +23,7 @@ CATEGORIES: Final[Mapping[str, Said]] = {
     "message_ids": Said("identifiers of the messages", "идентификаторы сообщений"),
     "permalink": Said("link to the message", "ссылка на сообщение"),
     "moderator": Said("moderator who answered", "модератор, ответивший на обращение"),
+    "script_version": Said("version of the moderator's script", "версия скрипта модератора"),
     "car_model": Said("car model asked about", "интересующая модель автомобиля"),
     "dealer": Said("dealer", "дилерский центр"),
     "booking_reference": Said("booking reference", "номер бронирования"),

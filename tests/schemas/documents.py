@@ -40,6 +40,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "message_ids": ["101", "102"],
         "permalink": "https://vk.com/gim900000001?sel=1",
         "moderator": "mod-7",
+        "script_version": "2026-03",
         "language": "ru",
         "given_name": "Анна",
         "family_name": "Пробная-Иванова",

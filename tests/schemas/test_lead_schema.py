@@ -59,6 +59,7 @@ def test_a_complete_document_becomes_a_lead() -> None:
         "message_ids": "101 102",
         "permalink": "https://vk.com/gim900000001?sel=1",
         "moderator": "mod-7",
+        "script_version": "2026-03",
         "car_model": "Vesta SW",
         "dealer": "Тольятти-1",
     }

@@ -15,6 +15,7 @@ from schemas.errors import IntakeError
 #: Every column that is a field of the document, dotted where the document nests.
 FIELDS: frozenset[str] = (
     frozenset(("kind", "brand", "channel", "account", "thread_id", "message_ids", "permalink", "moderator", "language"))
+    | {"script_version"}
     | {"given_name", "family_name", "phone", "email", "country", "city", "region", "user", "topic.code", "text", "purposes"}
     | {"consent.purposes", "consent.notice_id", "consent.notice_version", "consent.notice_language", "consent.text_sha256"}
     | {"consent.given_at", "consent.indication", "consent.evidence"}
@@ -50,6 +51,7 @@ _WRITTEN_AS: Mapping[str, str] = {
     "message_ids": "сообщения, id сообщений, message id",
     "permalink": "ссылка, link, url",
     "moderator": "модератор",
+    "script_version": "версия скрипта, script, script version",
     "language": "язык, lang",
     "given_name": "имя, first name, name",
     "family_name": "фамилия, last name, surname",
