@@ -22,6 +22,8 @@ from integrations.testing.sandbox import Sandbox, Stand
 from schemas.contact import phone_or_none
 from schemas.personal import Personal
 from schemas.submission import Withdrawal
+from schemas.vocabulary import Language
+from tests.documents.printing import text_of
 from tests.houses.commands import PROGRAM, environment, leadgate, verify
 from tests.houses.house import CONFIG, Clock, TestHouse, settings_for
 
@@ -88,7 +90,7 @@ def _withdraw(office: TestHouse, lead: Invented) -> dict[str, Any]:
     return found
 
 
-def test_a_withdrawal_reaches_everybody(office: TestHouse) -> None:
+def test_a_withdrawal_reaches_everybody(office: TestHouse, tmp_path: Path) -> None:
     lead, second = office.invented.lead(1, brand="lada"), office.invented.lead(2, brand="lada")
     office.admit(lead, second)
     for name in ("lada_calls", "lada_crm"):
@@ -140,6 +142,17 @@ def test_a_withdrawal_reaches_everybody(office: TestHouse) -> None:
         "recipient.told:lada_crm",
     }  # fmt: skip
     assert office.house.seal().integrated > 0
+
+    # The person's copy says the same: destroyed here, told by hand there, and every clock met.
+    issued = office.house.documents.receipt(
+        "withdrawal", facts.withdrawal_id, tmp_path / "receipt", actor="officer-1", language=Language.EN,
+        with_identity=False, alone=False,
+    )  # fmt: skip
+    states = {each.fact.destination: each.fact.state.value for each in issued.facts.told}
+    assert states == {"lada_calls": "erased", "lada_crm": "told"}
+    paper = " ".join(text_of((tmp_path / "receipt.pdf").read_bytes()).split())
+    assert "Invented Calls Call back destroyed it" in paper
+    assert "Invented Cards Customer card told by hand" in paper
     assert verify(office, LEADGATE_CONFIG=str(office.settings.path)) == (0, [])
 
 
