@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from consent.audit.cosignature import LOG_KINDS, Kind
 from consent.audit.note import SEED_SIZE, SignerKey, VerifierKey
@@ -14,10 +15,12 @@ from consent.keys.live import LiveKeys
 from consent.keys.provider import KeyProvider, KeyRotation
 from consent.keys.remote import RemoteKeys
 from leadgate.settings import Settings
-from leadgate.transit import TransitAddress, TransitService
 from leadgate.wiring.credentials import Credentials
 from schemas.errors import ConfigurationError
 from schemas.keys_schema import KeyPlace
+
+if TYPE_CHECKING:
+    from leadgate.transit import TransitService
 
 #: Seconds; a call that lasts longer holds a transaction open for too long.
 _LONGEST_CALL = 30
@@ -54,6 +57,8 @@ def open_transit(settings: Settings, credentials: Credentials) -> TransitService
     timeout = extra.get("timeout", 5)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST_CALL:
         raise ConfigurationError("bad_timeout", f"must be seconds, at most {_LONGEST_CALL}", field=f"{place}: timeout")
+    from leadgate.transit import TransitAddress, TransitService  # noqa: PLC0415 - only who keeps keys in Vault pays for it
+
     return TransitService(
         TransitAddress(
             url=found.base_url,
