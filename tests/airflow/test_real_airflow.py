@@ -127,7 +127,7 @@ def _finished(running: Any, until: Callable[..., Any], dag_id: str) -> dict[str,
 def test_the_log_is_sealed_and_verified(running: Any, until: Callable[..., Any]) -> None:
     assert _finished(running, until, "leadgate_seal") == {"seal": "success", "vouched": "success"}
     assert _finished(running, until, "leadgate_verify") == _VERIFIED
-    assert _finished(running, until, "leadgate_retention") == {"apply": "success"}
+    assert _finished(running, until, "leadgate_retention") == {"apply": "success", "sweep": "success"}
 
 
 def test_a_destination_that_is_down_delays_no_other_and_a_late_lead_turns_red(running: Any, until: Callable[..., Any]) -> None:
