@@ -24,6 +24,7 @@ from datetime import datetime, timedelta
 
 from consent.vault import Vault
 from integrations.contract.destination import Destination
+from leadgate.pipeline import turn as turns
 from leadgate.pipeline.counts import DispatchCount, Tally
 from leadgate.pipeline.doubt import Doubts
 from leadgate.pipeline.heap import quiet_heap
@@ -242,27 +243,8 @@ class Dispatcher:
 
     def _wait_for_turn(self, lease_until: datetime) -> bool:
         """Keep the rate limit; False if our turn comes too late for the lease."""
-        limits = self._connector.limits
-        rate = limits.calls_per_second
-        if not rate:
-            return True
-        now = self._clock()
-        begins = self._ledger.retrying(
-            lambda tx: throttle.reserve(
-                tx,
-                destination=self.destination,
-                now=to_micros(now),
-                interval=round(1e6 / rate),
-                burst=limits.burst,
-                latest=to_micros(lease_until - self._call_budget) - 1,
-            )
-        )
-        if begins is None:
-            return False
-        wait = (begins - to_micros(now)) / 1e6
-        if wait > 0:
-            self._sleep(wait)
-        return True
+        latest = lease_until - self._call_budget
+        return turns.wait(self._ledger, self._connector, latest=latest, clock=self._clock, sleep=self._sleep)
 
     def _settle(self, worker: str, turn: _Round) -> None:
         """Argument 5: outcomes and leaves in one transaction, of those that are still ours."""

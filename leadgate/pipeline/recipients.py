@@ -19,6 +19,7 @@ from typing import Final
 from consent.vault import Vault
 from integrations.contract.destination import Destination
 from leadgate.pipeline import telling, withdrawal_clocks
+from leadgate.pipeline import turn as turns
 from leadgate.pipeline.recorder import Recorder
 from leadgate.pipeline.told import TellCount, Told
 from leadgate.storage import log, recipients, throttle
@@ -173,27 +174,10 @@ class Teller:
 
     def _wait_for_turn(self, lease_until: datetime) -> bool:
         """Keep the rate limit; False if our turn comes too late for the lease."""
-        limits = self._connector.limits
-        rate = limits.calls_per_second
-        now = self._clock()
-        if not rate:
-            return now + self._call_budget < lease_until
-        begins = self._ledger.retrying(
-            lambda tx: throttle.reserve(
-                tx,
-                destination=self.destination,
-                now=to_micros(now),
-                interval=round(1e6 / rate),
-                burst=limits.burst,
-                latest=to_micros(lease_until - self._call_budget) - 1,
-            )
-        )
-        if begins is None:
+        latest = lease_until - self._call_budget
+        if not self._connector.limits.calls_per_second and self._clock() >= latest:
             return False
-        wait = (begins - to_micros(now)) / 1e6
-        if wait > 0:
-            self._sleep(wait)
-        return True
+        return turns.wait(self._ledger, self._connector, latest=latest, clock=self._clock, sleep=self._sleep)
 
     def _settle(self, told: Told) -> TellCount:
         """Argument 5."""
