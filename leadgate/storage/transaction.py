@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from leadgate.storage.bulk import array, copy_text
+from leadgate.storage.binary_copy import copy_binary
+from leadgate.storage.bulk import array
 from schemas.errors import StorageUnavailableError
 
 #: Values bound in one SQLite statement; its limit is 32,766.
@@ -84,13 +85,23 @@ class Transaction:
             return
         cursor = self.connection.connection.cursor()
         try:
-            with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
-                for piece in copy_text(rows):
+            types = self._types(cursor, table, names)
+            with cursor.copy(f"copy {table} ({names}) from stdin (format binary)") as copy:
+                for piece in copy_binary(types, rows):
                     copy.write(piece)
         except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; translated sorts it
             raise translated(error) from None
         finally:
             cursor.close()
+
+    def _types(self, cursor: Any, table: str, names: str) -> tuple[int, ...]:
+        """The columns' types as Postgres numbers them, asked for once a connection."""
+        known: dict[tuple[str, str], tuple[int, ...]] = self.connection.info.setdefault("leadgate_types", {})
+        types = known.get((table, names))
+        if types is None:
+            described = cursor.execute(f"select {names} from {table} limit 0").description
+            types = known[table, names] = tuple(column.type_code for column in described)
+        return types
 
     def insert_new(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
         """As ``insert``, passing over rows whose unique key is taken. ``columns`` maps name -> Postgres type."""
