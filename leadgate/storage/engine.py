@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from leadgate.storage.binary import teach
 from leadgate.storage.transaction import RaceError, Transaction, translated
 from schemas.errors import ConfigurationError, StorageUnavailableError
 
@@ -111,6 +112,7 @@ def _postgres_engine(url: str) -> Engine:
         # order of one; reports, which read whole tables, are snapshots.
         connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
         connection.commit()
+        teach(connection)
 
     return engine
 

@@ -112,7 +112,7 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
         now=now,
         limit=limit,
     )
-    found = tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken], wide=True)
+    found = tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken])
     leads = {row[0]: row[1:] for row in found}
     return [Claimed._make((*row, *leads[row[1]])) for row in taken if row[1] in leads]
 

@@ -30,7 +30,6 @@ def leads_of(tx: Transaction, person_ids: Sequence[str]) -> list[HeldLead]:
         " join person p on p.person_id = l.person_id"
         " where l.sealed is not null and p.wrapped_key is not null and l.person_id in :values",
         list(person_ids),
-        wide=True,
     )
     return [HeldLead(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5]) for row in rows]
 
