@@ -50,7 +50,7 @@ def remember(tx: Transaction, rows: Sequence[tuple[bytes, str, int, int]]) -> No
 
 def holds_any(tx: Transaction) -> bool:
     """Whether anybody is remembered; on most days the answer saves the digests."""
-    return bool(tx.rows("select 1 from suppression limit 1"))
+    return bool(tx.wide_rows("select 1 from suppression limit 1"))
 
 
 def recall(tx: Transaction, digests: Sequence[bytes]) -> dict[bytes, dict[str, int]]:

@@ -44,7 +44,7 @@ class Transaction:
         return list(self._execute(text(statement), parameters).all())
 
     def wide_rows(self, statement: str, /, **parameters: Any) -> list[Any]:
-        """As ``rows``, for rows that hold sealed bytes: Postgres sends them as they are, not as hexadecimal text."""
+        """As ``rows``, for what every batch asks and for rows that hold sealed bytes: binary, by the driver alone."""
         return self._driven(statement, parameters)[0] if self.postgres else self.rows(statement, **parameters)
 
     def _driven(self, statement: str, parameters: Mapping[str, Any]) -> tuple[list[Any], int]:
