@@ -313,7 +313,6 @@ def as_claimed(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, Claime
         f"select {columns} from delivery d join lead l on l.lead_id = d.lead_id join person p on p.person_id = l.person_id"
         " join consent_record c on c.consent_id = l.consent_id where d.delivery_id in :values",
         delivery_ids,
-        wide=True,
     )
     return {row[0]: Claimed._make(row) for row in rows}
 
@@ -344,7 +343,6 @@ def held_leads(tx: Transaction, person_ids: Sequence[str], columns: Sequence[str
         f"select {selected}, p.wrapped_key, p.key_version from lead l join person p on p.person_id = l.person_id"
         f" where l.sealed is not null and p.wrapped_key is not null and l.person_id in :values{hold}",
         person_ids,
-        wide=True,
     )
     held = [HeldLead(row=tuple(row[:-2]), wrapped_key=bytes(row[-2]), key_version=row[-1]) for row in rows]
     return sorted(held, key=lambda each: str(each.row[0]))

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from leadgate.storage.binary import teach
 from leadgate.storage.transaction import RaceError, Transaction, translated
 from schemas.errors import ConfigurationError, StorageUnavailableError
 
@@ -78,6 +79,19 @@ class Ledger:
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise translated(error) from None
 
+    @contextmanager
+    def glance(self) -> Iterator[Transaction]:
+        """For a single question about a few rows, in the middle of other work: a ``snapshot`` without what prepares it."""
+        if not self.postgres:
+            with self.snapshot() as tx:
+                yield tx
+            return
+        try:
+            with self.engine.connect() as connection:
+                yield Transaction(connection, postgres=True)
+        except SQLAlchemyError as error:
+            raise translated(error) from None
+
     def retrying(self, work: Callable[[Transaction], T]) -> T:
         """Run ``work`` in a transaction, again if it lost a race. ``work`` must change nothing but the database."""
         for remaining in range(_RACE_TRIES, 0, -1):
@@ -111,6 +125,7 @@ def _postgres_engine(url: str) -> Engine:
         # order of one; reports, which read whole tables, are snapshots.
         connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
         connection.commit()
+        teach(connection)
 
     return engine
 

@@ -44,7 +44,7 @@ class SealedAt:
 def leads(tx: Transaction, lead_ids: Sequence[str]) -> list[tuple[Any, ...]]:
     """(committed columns ..., sealed envelope or None) of these leads, by id."""
     columns = ", ".join((*COMMITTED, "sealed"))
-    rows = tx.rows_in(f"select {columns} from lead where lead_id in :values", list(lead_ids), wide=True)
+    rows = tx.rows_in(f"select {columns} from lead where lead_id in :values", list(lead_ids))
     return sorted((tuple(row) for row in rows), key=lambda row: row[0])
 
 

@@ -133,7 +133,7 @@ def notes(tx: Transaction, sizes: Sequence[int]) -> dict[int, str]:
 
 def indexed_leaves(tx: Transaction, abouts: Sequence[str]) -> list[tuple[int, bytes]]:
     """(leaf index, body) of the ordered leaves about these leads, submissions, people or cases, in order."""
-    rows = tx.rows_in("select leaf_index, body from audit_leaf where about in :values", list(abouts), wide=True)
+    rows = tx.rows_in("select leaf_index, body from audit_leaf where about in :values", list(abouts))
     return [(row[0], bytes(row[1])) for row in sorted(rows, key=_first)]
 
 

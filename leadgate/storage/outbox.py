@@ -103,7 +103,7 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
         if tx.postgres
         else f"delivery_id in (select delivery_id{due})"
     )
-    taken = tx.rows(
+    taken = tx.wide_rows(
         "update delivery set state = 'claimed', attempt = attempt + 1, lease_until = :lease, worker = :worker"
         f" where {mine} returning delivery_id, lead_id, person_id, purpose, key, attempt",
         lease=lease_until,
@@ -112,7 +112,7 @@ def claim(tx: Transaction, *, destination: str, worker: str, limit: int, now: in
         now=now,
         limit=limit,
     )
-    found = tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken], wide=True)
+    found = tx.rows_in(_LEAD + " where l.lead_id in :values", [row[1] for row in taken])
     leads = {row[0]: row[1:] for row in found}
     return [Claimed._make((*row, *leads[row[1]])) for row in taken if row[1] in leads]
 

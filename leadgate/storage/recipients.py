@@ -302,7 +302,6 @@ def openings(tx: Transaction, lead_ids: Collection[str]) -> dict[str, Opening]:
         "select l.lead_id, l.person_id, l.sealed, p.wrapped_key, p.key_version from lead l"
         " join person p on p.person_id = l.person_id where l.lead_id in :values",
         list(lead_ids),
-        wide=True,
     )
     return {row[0]: Opening._make(row) for row in rows}
 

@@ -76,7 +76,7 @@ class LeadRow(NamedTuple):
 
 def standing(tx: Transaction) -> KeyStanding | None:
     """Where the versions stand; None if this ledger never saw a rotation. One small row: asked in every writing transaction."""
-    row = tx.rows(
+    row = tx.wide_rows(
         "select max(version), max(case when promoted_at is not null then version end),"
         " min(case when dropped_at is null then version end) from key_version"
     )[0]

@@ -30,7 +30,6 @@ def leads_of(tx: Transaction, person_ids: Sequence[str]) -> list[HeldLead]:
         " join person p on p.person_id = l.person_id"
         " where l.sealed is not null and p.wrapped_key is not null and l.person_id in :values",
         list(person_ids),
-        wide=True,
     )
     return [HeldLead(row[0], row[1], row[2], bytes(row[3]), bytes(row[4]), row[5]) for row in rows]
 
@@ -51,7 +50,7 @@ def remember(tx: Transaction, rows: Sequence[tuple[bytes, str, int, int]]) -> No
 
 def holds_any(tx: Transaction) -> bool:
     """Whether anybody is remembered; on most days the answer saves the digests."""
-    return bool(tx.rows("select 1 from suppression limit 1"))
+    return bool(tx.wide_rows("select 1 from suppression limit 1"))
 
 
 def recall(tx: Transaction, digests: Sequence[bytes]) -> dict[bytes, dict[str, int]]:

@@ -157,7 +157,7 @@ delivery = Table(
     Column("reason", Word),
     Column("sent_sha256", String(64)),
     UniqueConstraint("lead_id", "destination", name="delivery_once"),
-    postgresql_with={"fillfactor": 70},
+    postgresql_with={"fillfactor": 35},
 )
 # Claiming changes none of these columns, so that Postgres can update the row in place (heap-only tuple).
 _index("delivery_due", delivery.c.destination, delivery.c.not_before, only="not_before is not null")

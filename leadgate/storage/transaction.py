@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, TextClause, bindparam, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from leadgate.storage.bulk import array, copy_text
+from leadgate.storage.binary import ARRAYS, copy_binary, same
 from schemas.errors import StorageUnavailableError
 
 #: Values bound in one SQLite statement; its limit is 32,766.
@@ -43,26 +44,28 @@ class Transaction:
         return list(self._execute(text(statement), parameters).all())
 
     def wide_rows(self, statement: str, /, **parameters: Any) -> list[Any]:
-        """As ``rows``, for rows that hold sealed bytes: Postgres sends them as they are, not as hexadecimal text."""
-        if not self.postgres:
-            return self.rows(statement, **parameters)
+        """As ``rows``, for what every batch asks and for rows that hold sealed bytes: binary, by the driver alone."""
+        return self._driven(statement, parameters)[0] if self.postgres else self.rows(statement, **parameters)
+
+    def _driven(self, statement: str, parameters: Mapping[str, Any]) -> tuple[list[Any], int]:
+        """(rows, how many) of a statement that names the type of every parameter, by Postgres' driver alone."""
         cursor = self.connection.connection.cursor(binary=True)
         try:
-            cursor.execute(_NAMED.sub(r"%(\1)s", statement), parameters)
-            return list(cursor.fetchall())
+            cursor.execute(_driver_words(statement), parameters)
+            return list(cursor.fetchall()) if cursor.description else [], int(cursor.rowcount)
         except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; translated sorts it
             raise translated(error) from None
         finally:
             cursor.close()
 
-    def rows_in(self, statement: str, values: Sequence[Any], /, *, wide: bool = False, **parameters: Any) -> list[Any]:
+    def rows_in(self, statement: str, values: Sequence[Any], /, **parameters: Any) -> list[Any]:
         """As ``rows``, with ``in :values`` in the statement standing for a list of any length, all text or all bytes."""
         if not values:
             return []
         if self.postgres:
             kind = "bytea" if isinstance(values[0], bytes) else "text"
             statement = statement.replace(" in :values", f" = any(cast(:values as {kind}[]))")
-            return (self.wide_rows if wide else self.rows)(statement, values=array(values), **parameters)
+            return self._driven(statement, {"values": ARRAYS[kind](values), **parameters})[0]
         found: list[Any] = []
         for start in range(0, len(values), _SQLITE_VALUES):
             bound = text(statement).bindparams(bindparam("values", expanding=True))
@@ -84,13 +87,23 @@ class Transaction:
             return
         cursor = self.connection.connection.cursor()
         try:
-            with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
-                for piece in copy_text(rows):
+            types = self._types(cursor, table, names)
+            with cursor.copy(f"copy {table} ({names}) from stdin (format binary)") as copy:
+                for piece in copy_binary(types, rows):
                     copy.write(piece)
         except Exception as error:  # noqa: BLE001 - the driver's tree is not ours; translated sorts it
             raise translated(error) from None
         finally:
             cursor.close()
+
+    def _types(self, cursor: Any, table: str, names: str) -> tuple[int, ...]:
+        """The columns' types as Postgres numbers them, asked for once a connection."""
+        known: dict[tuple[str, str], tuple[int, ...]] = self.connection.info.setdefault("leadgate_types", {})
+        types = known.get((table, names))
+        if types is None:
+            described = cursor.execute(f"select {names} from {table} limit 0").description
+            types = known[table, names] = tuple(column.type_code for column in described)
+        return types
 
     def insert_new(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
         """As ``insert``, passing over rows whose unique key is taken. ``columns`` maps name -> Postgres type."""
@@ -99,7 +112,7 @@ class Transaction:
         names = ", ".join(columns)
         if self.postgres:
             source = f"select * from {_unnest(columns.values())}"
-            self.run(f"insert into {table} ({names}) {source} on conflict do nothing", **_columns(rows))
+            self._driven(f"insert into {table} ({names}) {source} on conflict do nothing", _columns(columns.values(), rows))
         else:
             self._many(f"insert or ignore into {table} ({names}) values ({', '.join('?' * len(columns))})", rows)
 
@@ -119,7 +132,7 @@ class Transaction:
         if not rows:
             return
         if self.postgres:
-            self.run(_update(table, key, columns, always), **_columns(rows))
+            self._driven(*_update(table, key, columns, rows, always=always))
             return
         sets = ", ".join([*(f"{name} = ?" for name in columns), *(f"{name} = {word}" for name, word in always.items())])
         self._many(f"update {table} set {sets} where {key} = ?", [(*row[1:], row[0]) for row in rows])
@@ -141,8 +154,9 @@ class Transaction:
         if self.postgres:
             # Inside a case Postgres cannot take the guard for the way to the rows: the keys are.
             held = f"case when {guard} then true else false end"
-            statement = f"{_update(table, key, columns, always)} and {held} returning {table}.{key}"
-            return {row[0] for row in self.rows(statement, **_columns(rows), **parameters)}
+            statement, values = _update(table, key, columns, rows, always=always)
+            found, _ = self._driven(f"{statement} and {held} returning {table}.{key}", values | parameters)
+            return {row[0] for row in found}
         keys = [row[0] for row in rows]
         mine = {
             row[0] for row in self.rows_in(f"select {key} from {table} where {guard} and {key} in :values", keys, **parameters)
@@ -168,7 +182,13 @@ class Transaction:
     def lock(self, name: int, *, shared: bool = False) -> None:
         """Hold a named lock until the transaction ends. SQLite transactions are exclusive writers already."""
         if self.postgres:
-            self.connection.execute(text(_LOCK_SHARED if shared else _LOCK), {"name": name})
+            self._driven(_LOCK_SHARED if shared else _LOCK, {"name": name})
+
+
+@lru_cache(maxsize=512)
+def _driver_words(statement: str) -> str:
+    """A statement with ``:named`` parameters as Postgres' driver writes it."""
+    return _NAMED.sub(r"%(\1)s", statement.replace("%", "%%"))
 
 
 def _unnest(kinds: Iterable[str]) -> str:
@@ -176,17 +196,29 @@ def _unnest(kinds: Iterable[str]) -> str:
     return f"unnest({', '.join(f'cast(:column{at} as {kind}[])' for at, kind in enumerate(kinds))})"
 
 
-def _columns(rows: Sequence[Sequence[Any]]) -> dict[str, str]:
-    return {f"column{at}": array(column) for at, column in enumerate(zip(*rows, strict=True))}
+def _columns(kinds: Iterable[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    columns = zip(kinds, zip(*rows, strict=True), strict=True)
+    return {f"column{at}": ARRAYS[kind](values) for at, (kind, values) in enumerate(columns)}
 
 
-def _update(table: str, key: str, columns: Mapping[str, str], always: Mapping[str, str]) -> str:
-    sets = [*(f"{name} = fresh.{name}" for name in columns), *(f"{name} = {word}" for name, word in always.items())]
-    fresh = _unnest(["text", *columns.values()])
-    return (
-        f"update {table} set {', '.join(sets)} from {fresh} as fresh({', '.join([key, *columns])})"
-        f" where {table}.{key} = fresh.{key}"
-    )
+def _update(
+    table: str, key: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], *, always: Mapping[str, str]
+) -> tuple[str, dict[str, Any]]:
+    """The statement, open for further conditions, and its parameters. What is the same in every row is sent once."""
+    keys, *given = zip(*rows, strict=True)
+    sets, values = [f"{name} = {word}" for name, word in always.items()], {"column0": ARRAYS["text"](keys)}
+    kinds, names = ["text"], [key]
+    for (name, kind), column in zip(columns.items(), given, strict=True):
+        if same(column):
+            sets.append(f"{name} = cast(:always_{name} as {kind})")
+            values[f"always_{name}"] = column[0]
+        else:
+            sets.append(f"{name} = fresh.{name}")
+            values[f"column{len(kinds)}"] = ARRAYS[kind](column)
+            kinds.append(kind)
+            names.append(name)
+    fresh = f"{_unnest(kinds)} as fresh({', '.join(names)})"
+    return f"update {table} set {', '.join(sets)} from {fresh} where {table}.{key} = fresh.{key}", values
 
 
 #: SQLSTATE classes: 40 transaction rollback (deadlock, serialisation), 23 integrity (a unique key somebody else just took).
