@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
-from typing import NamedTuple
 
 from consent.audit.facts import code_word
 from consent.audit.leaf_form import LeafForm
@@ -37,37 +36,28 @@ _EVENT = {
     Outcome.DEAD: Event.DELIVERY_DEAD,
     Outcome.SUPPRESSED: Event.DELIVERY_SUPPRESSED,
 }
-
-
 #: Asked of every record: what a vocabulary's member is costs as much as reading three fields.
 _ACCEPTED, _DEFERRED, _UNCERTAIN = Outcome.ACCEPTED, Outcome.DEFERRED, Outcome.UNCERTAIN
 _STATE = {outcome: outcome.value for outcome in Outcome}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class _Kind(NamedTuple):
-    """What repeats in the leaves of a round: words, versions and names."""
-
-    event: Event
-    destination: str
-    purpose: str
-    attempt: int
-    version: str | None
-    code: str | None
-    fields: tuple[str, ...] | None  # that were told
-    told: tuple[str, ...]  # names of the ids and digests that each leaf says beside its three ids, in order
+#: What repeats in the leaves of a round: event, destination, purpose, attempt, version of the policy, code, names of the fields
+#: that were told, names of the ids and digests that each leaf says beside its three ids.
+_Kind = tuple[Event, str, str, int, str | None, str | None, tuple[str, ...] | None, tuple[str, ...]]
 
 
 @lru_cache(maxsize=1024)
 def _form(kind: _Kind) -> LeafForm:
-    fixed: dict[str, LeafValue] = {"destination": kind.destination, "purpose": kind.purpose, "attempt": kind.attempt}
-    if kind.version:
-        fixed["policy_version"] = kind.version
-    if kind.code:
-        fixed["code"] = kind.code
-    if kind.fields is not None:
-        fixed["fields"] = list(kind.fields)
-    return LeafForm(kind.event, fixed, ("delivery_id", *kind.told, "lead_id", "person_id"))
+    event, destination, purpose, attempt, version, code, fields, told = kind
+    fixed: dict[str, LeafValue] = {"destination": destination, "purpose": purpose, "attempt": attempt}
+    if version:
+        fixed["policy_version"] = version
+    if code:
+        fixed["code"] = code
+    if fields is not None:
+        fixed["fields"] = list(fields)
+    return LeafForm(event, fixed, ("delivery_id", *told, "lead_id", "person_id"))
 
 
 class Outcomes:
@@ -188,5 +178,5 @@ class Outcomes:
         """A leaf that is written if the delivery turns out to be still ours. ``told`` stands in the order of a leaf."""
         version = self._versions.get(one.brand)
         code = code_word(reason) or "none" if reason else None
-        kind = _Kind(_EVENT[state], self._destination, one.purpose, one.attempt, version, code, fields, tuple(told))
+        kind = _EVENT[state], self._destination, one.purpose, one.attempt, version, code, fields, tuple(told)
         self._notes.append((kind, one.lead_id, (one.delivery_id, *told.values(), one.lead_id, one.person_id)))
