@@ -42,7 +42,7 @@ _HOLES: Final = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)  # as many as there are sets of optional fields; one is three kilobytes
 def _form(
     brand: str,
     consent: tuple[tuple[str, ...], str, str, str],
