@@ -25,7 +25,7 @@ from schemas.audit import AuditEntry, LeafValue
 from schemas.errors import AuditError
 from schemas.vocabulary import Event
 
-__all__ = ["ALLOWED_FACTS", "LEAF_VERSION", "MAX_LEAF", "decode", "encode", "encode_parts"]
+__all__ = ["ALLOWED_FACTS", "LEAF_VERSION", "MAX_LEAF", "blank", "decode", "encode", "encode_parts", "moment"]
 
 LEAF_VERSION: Final = 1
 #: Bytes. C2SP tlog-tiles writes an entry after a uint16 of its length.
@@ -94,8 +94,7 @@ def encode_parts(
     delivery_id: str | None = None,
 ) -> bytes:
     """As ``encode``, for whoever writes thousands and has no other use for an entry."""
-    if at.tzinfo is not UTC and at.utcoffset() != _ZERO:
-        _refuse("at", "the time of an entry is aware and in UTC")
+    written_at = moment(at)
     try:
         if not is_actor(actor):
             _refuse("actor", "an actor is a word of code: 'system' or a staff reference, no address and no name")
@@ -109,7 +108,7 @@ def encode_parts(
         if facts and (fact := offending(facts)) is not None:
             _refuse(fact, "this fact is not on the list of what a leaf may say, or its value has not the listed shape")
         plain = facts if type(facts) is dict else dict(facts)
-        encoded = _write(_Leaf(actor, _moment(at), delivery_id, event, plain, lead_id, person_id, submission_id, LEAF_VERSION))
+        encoded = _write(_Leaf(actor, written_at, delivery_id, event, plain, lead_id, person_id, submission_id, LEAF_VERSION))
     except TypeError:  # an id or the actor is no str, or a str of a foreign class
         _refuse(None, "a leaf holds plain strings, integers, booleans and lists of strings")
     if len(encoded) > MAX_LEAF:
@@ -117,9 +116,21 @@ def encode_parts(
     return encoded
 
 
+def blank(event: Event, actor: str, facts: Mapping[str, LeafValue], ids: Mapping[str, str], *, at: str) -> str:
+    """What the writer makes of these words, unchecked: no leaf yet, see ``leaf_form``."""
+    return _write(_Leaf(actor=actor, at=at, event=event, facts=facts, v=LEAF_VERSION, **ids)).decode()
+
+
 def _refuse_id(**ids: str | None) -> NoReturn:
     name = next(name for name, value in ids.items() if value is not None and not _is_id(value))
     _refuse(name, "an id is a uuid, 26 characters of base32, or 32 or 64 hex digits")
+
+
+def moment(at: datetime) -> str:
+    """The time of an entry as a leaf writes it. Raises AuditError for one that is not aware and in UTC."""
+    if at.tzinfo is not UTC and at.utcoffset() != _ZERO:
+        _refuse("at", "the time of an entry is aware and in UTC")
+    return _moment(at)
 
 
 @lru_cache(maxsize=1024)

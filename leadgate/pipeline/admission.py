@@ -13,6 +13,7 @@ import msgspec
 
 from consent.audit.digest import consent_columns_digest, lead_columns_digest
 from consent.audit.facts import code_word, code_words, route_words
+from consent.audit.leaf_form import LeafForm
 from consent.vault import PersonKey, Vault
 from leadgate.pipeline.recognition import Candidate
 from leadgate.pipeline.recorder import Recorder
@@ -24,7 +25,7 @@ from leadgate.storage.inbox import Waiting
 from schemas.audit import LeafValue
 from schemas.consent_record import CONSENT_SCHEMA_VERSION
 from schemas.submission import Withdrawal
-from schemas.verdict import Finding, Verdict
+from schemas.verdict import Finding, Route, Verdict
 from schemas.vocabulary import Decision, Event, Outcome, SubmissionKind, SubmissionState
 
 Row = tuple[object, ...]
@@ -34,14 +35,37 @@ _WITHDRAWAL: Final = SubmissionKind.WITHDRAWAL.value
 _QUEUED: Final = Outcome.QUEUED.value
 #: Ids made at once: a lead, its consent record and a delivery or two for each of a hundred.
 _IDS: Final = 400
-_routes = lru_cache(maxsize=256)(route_words)
+#: What differs from lead to lead in the leaf of an admission, in the order in which a leaf writes it.
+_HOLES: Final = (
+    "commitment", "consent_id", "consent_sha256", "given_at", "record_sha256", "sealed_sha256",
+    "lead_id", "person_id", "submission_id",
+)  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
-def _names(fields: tuple[str, ...]) -> tuple[list[str], str]:
-    """Names of fields in order, for a leaf and for a row. Leads of one source mostly have the same."""
+@lru_cache(maxsize=4096)  # as many as there are sets of optional fields; one is three kilobytes
+def _form(
+    brand: str,
+    consent: tuple[tuple[str, ...], str, str, str],
+    fields: tuple[str, ...],
+    routes: tuple[Route, ...],
+    policy_version: str,
+) -> tuple[LeafForm, str, str]:
+    """The leaf of an admission but for its ids, digests and moment, with the purposes and the names of the fields as rows hold
+    them. Leads of one source mostly have the same, and nothing here is anybody's own.
+    """
+    purposes, notice_id, notice_version, text_sha256 = consent
     names = sorted(fields)
-    return names, " ".join(names)
+    fixed: dict[str, LeafValue] = {
+        "brand": brand,
+        "notice_id": notice_id,
+        "notice_version": notice_version,
+        "text_sha256": text_sha256,
+        "purposes": list(purposes),
+        "fields": names,
+        "routes": route_words(routes),
+        "policy_version": policy_version,
+    }
+    return LeafForm(Event.LEAD_ADMITTED, fixed, _HOLES), " ".join(purposes), " ".join(names)
 
 
 class Admission:
@@ -80,14 +104,15 @@ class Admission:
         lead, one, consent, now = candidate.lead, candidate.waiting, candidate.lead.consent, self.now
         lead_id, consent_id, person_id, brand = next(self._ids), next(self._ids), key.person_id, lead.brand
         sealed = self._vault.seal_lead(key, lead_id, lead.fields)
-        names, joined = _names(tuple(candidate.fields))
+        told = consent.purposes, consent.notice_id, consent.notice_version, consent.text_sha256
+        form, purposes, names = _form(brand, told, tuple(candidate.fields), verdict.routes, verdict.policy_version)
         given_at = to_micros(consent.given_at)
         committed = (
             lead_id, person_id, one.submission_id, consent_id, brand, str(lead.channel), str(lead.language), lead.topic,
-            lead.country, joined, one.received_at, now, sealed.commitment,
+            lead.country, names, one.received_at, now, sealed.commitment,
         )  # fmt: skip
         agreed = (
-            consent_id, person_id, brand, " ".join(consent.purposes), consent.notice_id, consent.notice_version,
+            consent_id, person_id, brand, purposes, consent.notice_id, consent.notice_version,
             str(consent.notice_language), consent.text_sha256, str(consent.indication), " ".join(consent.evidence),
             given_at, now, CONSENT_SCHEMA_VERSION,
         )  # fmt: skip
@@ -99,28 +124,15 @@ class Admission:
                 (next(self._ids), lead_id, person_id, route.destination, route.purpose, pseudonym, _QUEUED, 0, now, now)
             )
         self.admitted.append((one.submission_id, _LEAD, brand, person_id, lead_id))
-        self.recorder.note(
-            Event.LEAD_ADMITTED,
-            submission_id=one.submission_id,
-            lead_id=lead_id,
-            person_id=person_id,
-            facts={
-                "brand": brand,
-                "consent_id": consent_id,
-                "notice_id": consent.notice_id,
-                "notice_version": consent.notice_version,
-                "given_at": rfc3339(given_at),
-                "text_sha256": consent.text_sha256,
-                "purposes": list(consent.purposes),
-                "fields": names,
-                "commitment": sealed.commitment,
-                "sealed_sha256": sealed.envelope_sha256,
-                "record_sha256": lead_columns_digest(committed, sealed.envelope_sha256),
-                "consent_sha256": consent_columns_digest(agreed),
-                "routes": _routes(verdict.routes),
-                "policy_version": verdict.policy_version,
-            },
-        )
+        self.recorder.fill(
+            form,
+            lead_id,
+            (
+                sealed.commitment, consent_id, consent_columns_digest(agreed), rfc3339(given_at),
+                lead_columns_digest(committed, sealed.envelope_sha256), sealed.envelope_sha256,
+                lead_id, person_id, one.submission_id,
+            ),
+        )  # fmt: skip
         return lead_id
 
     def put_aside(

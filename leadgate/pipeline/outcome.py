@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from functools import lru_cache
+from hashlib import sha256
+from types import MappingProxyType
 
 from consent.audit.facts import code_word
+from consent.audit.leaf_form import LeafForm
 from consent.vault import Vault
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.pipeline.opening import Opened
@@ -34,16 +36,28 @@ _EVENT = {
     Outcome.DEAD: Event.DELIVERY_DEAD,
     Outcome.SUPPRESSED: Event.DELIVERY_SUPPRESSED,
 }
+#: Asked of every record: what a vocabulary's member is costs as much as reading three fields.
+_ACCEPTED, _DEFERRED, _UNCERTAIN = Outcome.ACCEPTED, Outcome.DEFERRED, Outcome.UNCERTAIN
+_STATE = {outcome: outcome.value for outcome in Outcome}
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class _Note(NamedTuple):
-    """A leaf that is written if the delivery turns out to be still ours."""
+#: What repeats in the leaves of a round: event, destination, purpose, attempt, version of the policy, code, names of the fields
+#: that were told, names of the ids and digests that each leaf says beside its three ids.
+_Kind = tuple[Event, str, str, int, str | None, str | None, tuple[str, ...] | None, tuple[str, ...]]
 
-    delivery_id: str
-    lead_id: str
-    person_id: str
-    event: Event
-    facts: dict[str, LeafValue]
+
+@lru_cache(maxsize=1024)
+def _form(kind: _Kind) -> LeafForm:
+    event, destination, purpose, attempt, version, code, fields, told = kind
+    fixed: dict[str, LeafValue] = {"destination": destination, "purpose": purpose, "attempt": attempt}
+    if version:
+        fixed["policy_version"] = version
+    if code:
+        fixed["code"] = code
+    if fields is not None:
+        fixed["fields"] = list(fields)
+    return LeafForm(event, fixed, ("delivery_id", *told, "lead_id", "person_id"))
 
 
 class Outcomes:
@@ -64,7 +78,7 @@ class Outcomes:
         self._rules = rules
         self._versions = versions
         self._now = now
-        self._notes: list[_Note] = []
+        self._notes: list[tuple[_Kind, str, tuple[str, ...]]] = []  # kind of leaf, lead, the leaf's own values
         self.rows: list[tuple[str, str, str | None, str | None, str | None, int | None, int | None, int]] = []
 
     def refuse(self, one: Claimed, reason: str) -> None:
@@ -93,9 +107,9 @@ class Outcomes:
         decided = to_micros(self._now())
         for opened, receipt in zip(batch, receipts, strict=True):
             one, outcome = opened.claimed, receipt.outcome
-            if outcome is Outcome.DEFERRED:
+            if outcome is _DEFERRED:
                 self._defer(one, code=receipt.code or "deferred", retry_after=receipt.retry_after, counts=True)
-            elif outcome is Outcome.UNCERTAIN:
+            elif outcome is _UNCERTAIN:
                 self._add(one, Outcome.UNCERTAIN, reason=receipt.code, later=self._rules.settle)
             else:
                 self._decide(opened, receipt, decided)
@@ -111,9 +125,9 @@ class Outcomes:
     def leaves(self, mine: set[str], *, at: datetime) -> list[tuple[str | None, bytes]]:
         """The leaves of deliveries that are still ours."""
         recorder = Recorder(at=at)
-        for delivery_id, lead_id, person_id, event, facts in self._notes:
-            if delivery_id in mine:
-                recorder.note(event, delivery_id=delivery_id, lead_id=lead_id, person_id=person_id, facts=facts)
+        for kind, lead_id, values in self._notes:
+            if values[0] in mine:
+                recorder.fill(_form(kind), lead_id, values)
         return recorder.leaves
 
     def _defer(self, one: Claimed, *, code: str, retry_after: float | None, counts: bool) -> None:
@@ -130,17 +144,15 @@ class Outcomes:
         """The vendor took the record, or refused it."""
         one, state, sent, vendor_ref = opened.claimed, receipt.outcome, receipt.sent_sha256, receipt.vendor_ref
         reason = receipt.code[:_REASON_LENGTH] if receipt.code else None
-        facts = self._facts(one, reason)
+        accepted = state is _ACCEPTED
+        told = {"consent_id": one.consent_id} if accepted else {}
         if sent:
-            sent = facts["sent_sha256"] = self._vault.bind_digest(opened.key, sent)
+            sent = told["sent_sha256"] = self._vault.bind_digest(opened.key, sent)
         if vendor_ref:
             vendor_ref = vendor_ref[:_REF_LENGTH]
-            facts["vendor_ref_sha256"] = hashlib.sha256(vendor_ref.encode()).hexdigest()
-        if state is Outcome.ACCEPTED:
-            facts["fields"] = list(opened.names)
-            facts["consent_id"] = one.consent_id
-        self.rows.append((one.delivery_id, state.value, reason, vendor_ref or None, sent, None, decided, one.attempt))
-        self._notes.append(_Note(one.delivery_id, one.lead_id, one.person_id, _EVENT[state], facts))
+            told["vendor_ref_sha256"] = sha256(vendor_ref.encode()).hexdigest()
+        self.rows.append((one.delivery_id, _STATE[state], reason, vendor_ref or None, sent, None, decided, one.attempt))
+        self._note(one, state, reason, told, fields=tuple(opened.names) if accepted else None)
 
     def _add(
         self, one: Claimed, state: Outcome, *, reason: str | None, later: timedelta | None = None, attempt: int | None = None
@@ -152,12 +164,19 @@ class Outcomes:
         reason = reason[:_REASON_LENGTH] if reason else None
         tries = one.attempt if attempt is None else attempt
         self.rows.append((one.delivery_id, state.value, reason, None, None, due, decided, tries))
-        self._notes.append(_Note(one.delivery_id, one.lead_id, one.person_id, _EVENT[state], self._facts(one, reason)))
+        self._note(one, state, reason, _NOTHING)
 
-    def _facts(self, one: Claimed, reason: str | None) -> dict[str, LeafValue]:
-        facts: dict[str, LeafValue] = {"destination": self._destination, "purpose": one.purpose, "attempt": one.attempt}
-        if version := self._versions.get(one.brand):
-            facts["policy_version"] = version
-        if reason:
-            facts["code"] = code_word(reason) or "none"
-        return facts
+    def _note(
+        self,
+        one: Claimed,
+        state: Outcome,
+        reason: str | None,
+        told: Mapping[str, str],
+        *,
+        fields: tuple[str, ...] | None = None,
+    ) -> None:
+        """A leaf that is written if the delivery turns out to be still ours. ``told`` stands in the order of a leaf."""
+        version = self._versions.get(one.brand)
+        code = code_word(reason) or "none" if reason else None
+        kind = _EVENT[state], self._destination, one.purpose, one.attempt, version, code, fields, tuple(told)
+        self._notes.append((kind, one.lead_id, (one.delivery_id, *told.values(), one.lead_id, one.person_id)))

@@ -12,18 +12,22 @@ from typing import Final
 
 _COUNTED: Final = 4096
 _COUNTS: Final = tuple(f"{number:03x}" for number in range(_COUNTED))
-_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}  # its two upper bits are "10"
+#: The upper bits of the fourth group are the variant, "10".
+_VARIANT: Final = bytes(0x80 | byte & 0x3F for byte in range(256))
 
 
 def new_ids(count: int, micros: int) -> list[str]:
     """``count`` fresh ids for the moment ``micros`` (microseconds since the epoch), 36 characters each, ascending."""
     ids: list[str] = []
-    random = os.urandom(8 * count).hex()
+    clock = bytearray(os.urandom(2 * count))
+    clock[::2] = clock[::2].translate(_VARIANT)
+    # The two random groups of each id, printed and cut in one call for all of them.
+    fourth, fifth = iter(clock.hex(" ", 2).split(" ")), iter(os.urandom(6 * count).hex(" ", 6).split(" "))
     for first in range(0, count, _COUNTED):  # an overflow borrows from the next millisecond
         stamp = f"{micros // 1000 + first // _COUNTED:012x}"
         head = f"{stamp[:8]}-{stamp[8:]}-7"
-        for at, counted in zip(range(16 * first, 16 * min(count, first + _COUNTED), 16), _COUNTS, strict=False):
-            ids.append(f"{head}{counted}-{_VARIANT[random[at]]}{random[at + 1 : at + 4]}-{random[at + 4 : at + 16]}")
+        starts = [head + counted for counted in _COUNTS[: count - first]]
+        ids += map("-".join, zip(starts, fourth, fifth, strict=False))  # the shortest first: it takes none from the others
     return ids
 
 
