@@ -32,15 +32,10 @@ _NULL: Final = b"\xff\xff\xff\xff"
 _PIECE: Final = 50
 
 
-def _bytes(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        raise TypeError("a column of bytes takes bytes")
-    return value
-
-
+_BYTEA: Final = 17
 #: How a value is written, by the number of its type in Postgres (pg_type.dat): bytea, bigint, integer, text, varchar.
 _WRITERS: Final[dict[int, Callable[[Any], bytes]]] = {
-    17: _bytes,
+    _BYTEA: bytes.__bytes__,  # refuses what is no bytes
     20: struct.Struct(">q").pack,
     23: struct.Struct(">i").pack,
     25: str.encode,
