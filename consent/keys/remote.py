@@ -143,6 +143,16 @@ class RemoteKeys:
         except InvalidUnwrap:
             raise VaultError("not_authentic", "a wrapped key was changed, or belongs to another service") from None
 
+    def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
+        self.unwrap_ahead(wrapped)
+        return [self._unwrapped(each) for each in wrapped]
+
+    def _unwrapped(self, wrapped: Wrapped) -> bytes | None:
+        try:
+            return self.unwrap(wrapped)
+        except VaultError:
+            return None
+
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         wanted: dict[tuple[int, bytes], None] = {}
         for each in wrapped:

@@ -193,6 +193,31 @@ def test_a_submission_opens_until_its_key_is_deleted() -> None:
     assert refusal(lambda: opening(LEAD, sealed.wrapped_key, 2, sealed.envelope)) == "key_version_mismatch"
 
 
+def test_submissions_open_together_as_they_do_alone_and_one_broken_one_costs_itself() -> None:
+    ids = [f"0195a000-0000-7000-8000-{number:012}" for number in range(9)]
+    sealed = VAULT.seal_submissions([(each, Personal(f"{CANARY} {each}".encode())) for each in ids])
+    rows = [(each, one.wrapped_key, one.key_version, one.envelope) for each, one in zip(ids, sealed, strict=True)]
+    broken: list[tuple[str, bytes | None, int, bytes]] = [
+        (ids[0], None, 1, rows[0][3]),
+        (ids[0], b"", 1, rows[0][3]),
+        (ids[0], rows[1][1], 1, rows[0][3]),
+        (ids[1], rows[0][1], 1, rows[0][3]),
+        (ids[0], rows[0][1], 2, rows[0][3]),
+        (ids[0], rows[0][1][:-1] + b"?", 1, rows[0][3]),
+        (ids[0], rows[0][1], 1, rows[0][3][:-1]),
+        (ids[0], rows[0][1], 1, b"?"),
+    ]
+    mixed = [each for pair in zip(rows, broken, strict=False) for each in pair]
+    for one, body in zip(mixed, VAULT.open_submissions(mixed), strict=True):
+        if one in rows:
+            assert body == VAULT.open_submission(*one)
+        else:
+            assert isinstance(body, VaultError)
+            assert refusal(lambda one=one: VAULT.open_submission(*one)) == body.code  # type: ignore[misc]
+            assert body.__traceback__ is None
+    assert VAULT.open_submissions([]) == []
+
+
 def test_a_submission_is_no_lead() -> None:
     """A wrapped key moved from one table to the other opens nothing there."""
     submission = VAULT.seal_submission(LEAD, Personal(b"{}"))
