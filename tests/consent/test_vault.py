@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consent.envelope import head, names, seal
@@ -133,6 +133,33 @@ def test_another_tenants_provider_is_refused() -> None:
     renamed = keyring_from_json(KEYRING.to_json().replace(b'"acme"', b'"other"'), where="keyring")
     stolen = VAULT.new_person_key(PERSON)
     assert refusal(lambda: Vault(renamed, "other").unwrap_person_key(PERSON, stolen.wrapped, 1)) == "not_authentic"
+
+
+_FIELD = st.text(max_size=5) | st.text(st.characters(max_codepoint=127), max_size=5)
+
+
+@given(st.dictionaries(_FIELD, st.text(max_size=5), max_size=8), st.frozensets(_FIELD, max_size=8))
+@example({"": "x"}, frozenset({"à"}))
+def test_what_is_wanted_is_taken_out_of_all_there_is(fields: dict[str, str], others: frozenset[str]) -> None:
+    key = VAULT.new_person_key(PERSON)
+    try:
+        envelope = VAULT.seal_lead(key, LEAD, Personal(fields)).envelope
+        "".join(others).encode()
+    except (VaultError, UnicodeEncodeError):
+        return
+    assert VAULT.open_all(key, LEAD, envelope).reveal() == fields
+    for wanted in (others, [*others, *list(fields)[::2]], fields.keys(), ()):
+        expected = {name: fields[name] for name in wanted if name in fields}
+        assert VAULT.open_lead(key, LEAD, envelope, wanted).reveal() == expected
+
+
+def test_a_field_that_is_no_text_is_refused_and_one_nobody_wants_is_passed_over() -> None:
+    key = VAULT.new_person_key(PERSON)
+    row = names("acme", "leads", "fields", PERSON, LEAD)
+    foreign = bytes(SALT_BYTES) + b'{"phone": "+79000000042", "text": 1}'
+    envelope = seal(key.dek, head(1, key.key_id), bytes(12), foreign, row)
+    assert refusal(lambda: VAULT.open_lead(key, LEAD, envelope, {"phone", "text"})) == "not_a_document"
+    assert VAULT.open_lead(key, LEAD, envelope, {"phone"}).reveal() == {"phone": "+79000000042"}
 
 
 def test_what_is_authentic_but_no_document_is_refused_without_being_quoted() -> None:
