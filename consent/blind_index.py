@@ -15,7 +15,7 @@ Everything here is a keyed digest. A bare hash of a phone is no protection: all 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import BinaryIO, Final
@@ -217,11 +217,16 @@ class BlindIndex:
 
     def fingerprint(self, *parts: str) -> bytes:
         """A digest over parts in order, under the current version: equal parts, equal digest. An empty part is allowed."""
-        return _fingerprint(self._fingerprints[self._version], parts)
+        return _fingerprints(self._fingerprints.values(), parts)[0]
 
     def fingerprint_candidates(self, *parts: str) -> tuple[IndexValue, ...]:
         """The fingerprint under every live version, the current first."""
-        return tuple([IndexValue(version, _fingerprint(mac, parts)) for version, mac in self._fingerprints.items()])
+        macs = self._fingerprints
+        return tuple(map(IndexValue, macs, _fingerprints(macs.values(), parts)))
+
+    def fingerprints(self, parts: Sequence[str]) -> tuple[bytes, ...]:
+        """The digests of ``fingerprint_candidates``."""
+        return _fingerprints(self._fingerprints.values(), parts)
 
     def file_digest(self, stream: BinaryIO) -> str:
         """A keyed digest of everything in ``stream``, in bounded memory; hex. The stream is left at its end."""
@@ -260,14 +265,14 @@ def _brand_prefix(brand: str) -> bytes:
     return len(name).to_bytes(2, "big") + name
 
 
-def _fingerprint(keyed: HMAC, parts: tuple[str, ...]) -> bytes:
+def _fingerprints(macs: Iterable[HMAC], parts: Sequence[str]) -> tuple[bytes, ...]:
     if not any(parts):
         raise VaultError("context_missing", "a fingerprint of nothing would make all leads duplicates")
     try:
         message = b"".join([_LENGTHS[len(raw)] + raw for raw in map(str.encode, parts)])
     except (IndexError, UnicodeEncodeError):  # longer than usual, or no Unicode: the same in full
         message = _fingerprinted(parts)
-    return _begun(keyed, message).finalize()
+    return tuple([_begun(mac, message).finalize() for mac in macs])
 
 
 def _fingerprinted(parts: Iterable[str]) -> bytes:

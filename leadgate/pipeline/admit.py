@@ -288,7 +288,7 @@ class Admitter:
             purposes=lead.consent.purposes,
             fields=candidate.fields,
         )
-        return tuple([value.digest for value in self._index.fingerprint_candidates(*parts)])
+        return self._index.fingerprints(parts)
 
 
 def _earlier(candidate: Candidate, seen: Mapping[bytes, tuple[str, int]], *, since: int) -> str | None:
