@@ -124,13 +124,13 @@ class Keyring:
             raise VaultError("not_authentic", "a wrapped key was changed, or belongs to another keyring") from None
 
     def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
-        return [self._unwrapped(each) for each in wrapped]
-
-    def _unwrapped(self, wrapped: Wrapped) -> bytes | None:
-        try:
-            return self.unwrap(wrapped)
-        except VaultError:
-            return None
+        found: list[bytes | None] = []
+        for each in wrapped:
+            try:
+                found.append(self.unwrap(each))
+            except VaultError:
+                found.append(None)
+        return found
 
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         """Nothing is far away here."""

@@ -145,13 +145,13 @@ class RemoteKeys:
 
     def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
         self.unwrap_ahead(wrapped)
-        return [self._unwrapped(each) for each in wrapped]
-
-    def _unwrapped(self, wrapped: Wrapped) -> bytes | None:
-        try:
-            return self.unwrap(wrapped)
-        except VaultError:
-            return None
+        found: list[bytes | None] = []
+        for each in wrapped:
+            try:
+                found.append(self.unwrap(each))
+            except VaultError:
+                found.append(None)
+        return found
 
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         wanted: dict[tuple[int, bytes], None] = {}
