@@ -15,12 +15,13 @@ Everything here is a keyed digest. A bare hash of a phone is no protection: all 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 from unicodedata import is_normalized
 
+import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
@@ -35,7 +36,15 @@ _LAYER: Final = "layer"
 # (tests compare). Numbers in use have from 6 digits (Iran) to 17 (Germany), whatever ITU-T E.164 says of 15.
 _phone = re.compile(r"\+[1-9][0-9]{4,18}", re.ASCII).fullmatch
 _email = re.compile(r"[^\s@\x00-\x1f\x7f]{1,256}@[^\s@\x00-\x1f\x7f]{1,255}").fullmatch
+# The same for an address in ASCII, capitals left out: it is lower case and NFC as it stands.
+_plain_email = re.compile(r"[!-?\[-~]{1,256}@[!-?\[-~]{1,255}").fullmatch
 _user = re.compile(rf"(?:{'|'.join(Channel)}):[!-~]{{1,200}}", re.ASCII).fullmatch
+
+
+#: Lengths of what most parts of a fingerprint are.
+_LENGTHS: Final = tuple(length.to_bytes(4, "big") for length in range(512))
+#: More brands than any installation has.
+_MOST_BRANDS: Final = 64
 
 
 class IndexKind(StrEnum):
@@ -46,12 +55,16 @@ class IndexKind(StrEnum):
     USER = "user"
 
 
-class IndexValue(NamedTuple):
+class IndexValue(msgspec.Struct, frozen=True):
     """One digest and the version of the key it hangs on; both are stored. ``write``: a new row is written for it too."""
 
     version: int
     digest: bytes
     write: bool = True
+
+
+#: (kind, whether a value is normalised, (version, copy of a MAC, whether rows are written for it) of each live version)
+_Prepared = tuple[str, Callable[[str], object], list[tuple[int, Callable[[], HMAC], bool]]]
 
 
 def lookup_contexts(tenant: str) -> tuple[str, ...]:
@@ -101,6 +114,7 @@ class BlindIndex:
         self._email = self._macs["email", current]
         self._user = self._macs["user", current]
         self._fingerprints = {version: self._keyed("fingerprint", version) for version in self.versions}
+        self._brands: dict[str, list[_Prepared]] = {}
 
     def _keyed(self, field: str, version: int) -> HMAC:
         return HMAC(self._provider.derive(_context(self._tenant, field), 32, version), SHA256())
@@ -144,6 +158,40 @@ class BlindIndex:
         direct = [IndexValue(version, _digest(mac, brand, value), write) for version, mac, write in self._live[kind]]
         return tuple(direct) if not self._chains else (*direct, *self._layered_candidates(kind, brand, value))
 
+    def identify(self, brand: str, fields: Mapping[str, str]) -> list[tuple[str, tuple[IndexValue, ...]]]:
+        """(kind, ``candidates``) of every kind that ``fields`` gives, the strongest first: asked for every lead."""
+        identifiers: list[tuple[str, tuple[IndexValue, ...]]] = []
+        # What was prepared is read before all else: a rotation that another thread takes up meanwhile exchanges it last.
+        for kind, accepts, macs in self._brands.get(brand) or self._prepare(brand):
+            value = fields.get(kind)
+            if not value:
+                continue
+            if self._chains:
+                identifiers.append((kind, self.candidates(kind, brand, value)))
+                continue
+            if not accepts(value):
+                raise _not_normalised(kind)
+            encoded = value.encode()
+            values = []
+            for version, copy, write in macs:
+                mac = copy()
+                mac.update(encoded)
+                values.append(IndexValue(version, mac.finalize(), write))
+            identifiers.append((kind, tuple(values)))
+        return identifiers
+
+    def _prepare(self, brand: str) -> list[_Prepared]:
+        """What ``identify`` needs of one brand: MACs that have taken its name in already. No person is in it."""
+        brands, prefix = self._brands, _brand_prefix(brand)
+        prepared = [
+            (kind, _accepts(kind), [(version, _begun(mac, prefix).copy, write) for version, mac, write in live])
+            for kind, live in self._live.items()
+        ]
+        if len(brands) >= _MOST_BRANDS:
+            brands.clear()
+        brands[brand] = prepared
+        return prepared
+
     def _layered_candidates(self, kind: str, brand: str, value: str) -> Iterator[IndexValue]:
         for begun, layers in self._chains:
             digest = _digest(self._macs[kind, begun], brand, value)
@@ -169,11 +217,16 @@ class BlindIndex:
 
     def fingerprint(self, *parts: str) -> bytes:
         """A digest over parts in order, under the current version: equal parts, equal digest. An empty part is allowed."""
-        return _fingerprint(self._fingerprints[self._version], parts)
+        return _fingerprints(self._fingerprints.values(), parts)[0]
 
     def fingerprint_candidates(self, *parts: str) -> tuple[IndexValue, ...]:
         """The fingerprint under every live version, the current first."""
-        return tuple([IndexValue(version, _fingerprint(mac, parts)) for version, mac in self._fingerprints.items()])
+        macs = self._fingerprints
+        return tuple(map(IndexValue, macs, _fingerprints(macs.values(), parts)))
+
+    def fingerprints(self, parts: Sequence[str]) -> tuple[bytes, ...]:
+        """The digests of ``fingerprint_candidates``."""
+        return _fingerprints(self._fingerprints.values(), parts)
 
     def file_digest(self, stream: BinaryIO) -> str:
         """A keyed digest of everything in ``stream``, in bounded memory; hex. The stream is left at its end."""
@@ -187,10 +240,14 @@ def _context(tenant: str, field: str, *, table: str = "blind_index") -> str:
     return key_context(tenant=tenant, table=table, field=field, purpose="lookup")
 
 
+def _begun(keyed: HMAC, message: bytes) -> HMAC:
+    mac = keyed.copy()
+    mac.update(message)
+    return mac
+
+
 def _over(layer: HMAC, digest: bytes) -> bytes:
-    mac = layer.copy()
-    mac.update(digest)
-    return mac.finalize()
+    return _begun(layer, digest).finalize()
 
 
 def _digest(keyed: HMAC, brand: str, value: str) -> bytes:
@@ -208,16 +265,25 @@ def _brand_prefix(brand: str) -> bytes:
     return len(name).to_bytes(2, "big") + name
 
 
-def _fingerprint(keyed: HMAC, parts: tuple[str, ...]) -> bytes:
+def _fingerprints(macs: Iterable[HMAC], parts: Sequence[str]) -> tuple[bytes, ...]:
     if not any(parts):
         raise VaultError("context_missing", "a fingerprint of nothing would make all leads duplicates")
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]  # injective for any text, never an error that holds it
-    mac = keyed.copy()
-    mac.update(b"".join([len(raw).to_bytes(4, "big") + raw for raw in encoded]))
-    return mac.finalize()
+    try:
+        message = b"".join([_LENGTHS[len(raw)] + raw for raw in map(str.encode, parts)])
+    except (IndexError, UnicodeEncodeError):  # longer than usual, or no Unicode: the same in full
+        message = _fingerprinted(parts)
+    return tuple([_begun(mac, message).finalize() for mac in macs])
+
+
+def _fingerprinted(parts: Iterable[str]) -> bytes:
+    """Each part after its length: injective for any text, never an error that holds it."""
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join([len(raw).to_bytes(4, "big") + raw for raw in encoded])
 
 
 def _is_email(email: str) -> bool:
+    if _plain_email(email):
+        return True
     if not _email(email):
         return False
     return email == email.lower() if email.isascii() else _is_international(email)

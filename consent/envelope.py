@@ -46,8 +46,12 @@ _ROW_AT: Final = _KEY_ID_AT + KEY_ID_BYTES
 _NONCE_AT: Final = _ROW_AT + 4
 _CIPHERTEXT_AT: Final = _NONCE_AT + NONCE_BYTES
 _SMALLEST: Final = _CIPHERTEXT_AT + 16
+_SEALED: Final = MAGIC + bytes((FORMAT, AES_256_GCM))
 #: A data key's 40 bytes and the 8 of RFC 5649's integrity check.
-_WRAPPED_BYTES: Final = _PREFIX.size + KEY_BYTES + KEY_ID_BYTES + 8
+WRAPPED_BYTES: Final = _PREFIX.size + KEY_BYTES + KEY_ID_BYTES + 8
+#: An id of ours, a UUID, as ``names`` writes it: two bytes of length and 36 characters.
+_ID: Final = 36
+_BEFORE_ID: Final = "\0$"
 
 
 def names(*parts: str) -> bytes:
@@ -63,6 +67,20 @@ def names(*parts: str) -> bytes:
     return joined
 
 
+def id_name(one: str) -> bytes:
+    """As ``names`` for one, at a third of its price where it is an id of ours."""
+    if len(one) == _ID and one.isascii():
+        return f"{_BEFORE_ID}{one}".encode()
+    return names(one)
+
+
+def id_names(one: str, other: str) -> bytes:
+    """As ``names`` for two, at a third of its price where both are ids of ours."""
+    if len(one) == len(other) == _ID and one.isascii() and other.isascii():
+        return f"{_BEFORE_ID}{one}{_BEFORE_ID}{other}".encode()
+    return names(one, other)
+
+
 def head(key_version: int, key_id: bytes) -> bytes:
     """The part of an envelope's header that all envelopes of one data key share."""
     return _PREFIX.pack(MAGIC, FORMAT, AES_256_GCM, key_version) + key_id
@@ -76,10 +94,11 @@ def seal(dek: bytes, header: bytes, nonce: bytes, plaintext: bytes, row: bytes) 
 
 def unseal(dek: bytes, key_id: bytes, envelope: bytes, row: bytes) -> bytes:
     """Open one envelope. Raises VaultError; the code says what does not fit."""
-    _check_prefix(envelope, AES_256_GCM, _SMALLEST)
-    if envelope[_KEY_ID_AT:_ROW_AT] != key_id:
-        raise VaultError("wrong_key", "the envelope was sealed under another data key")
-    if envelope[_ROW_AT:_NONCE_AT] != crc32(row).to_bytes(4, "big"):
+    if len(envelope) < _SMALLEST or not envelope.startswith(_SEALED):
+        _check_prefix(envelope, AES_256_GCM, _SMALLEST)
+    if envelope[_KEY_ID_AT:_NONCE_AT] != key_id + crc32(row).to_bytes(4, "big"):
+        if envelope[_KEY_ID_AT:_ROW_AT] != key_id:
+            raise VaultError("wrong_key", "the envelope was sealed under another data key")
         raise VaultError("wrong_row", "the envelope belongs to another row")
     try:
         return AESGCM(dek).decrypt(envelope[_NONCE_AT:_CIPHERTEXT_AT], envelope[_CIPHERTEXT_AT:], envelope[:_NONCE_AT] + row)
@@ -94,8 +113,8 @@ def pack_wrapped(version: int, payload: bytes) -> bytes:
 
 def unpack_wrapped(blob: bytes, version: int) -> bytes:
     """The RFC 5649 payload of a wrapped data key. Raises VaultError if it is torn, foreign or of another version."""
-    _check_prefix(blob, AES_256_KWP, _WRAPPED_BYTES)
-    if len(blob) != _WRAPPED_BYTES:
+    _check_prefix(blob, AES_256_KWP, WRAPPED_BYTES)
+    if len(blob) != WRAPPED_BYTES:
         raise VaultError("truncated", "a wrapped key has the wrong length")
     if _PREFIX.unpack_from(blob)[3] != version:
         raise VaultError("key_version_mismatch", "a wrapped key names another key version than its row", field="key_version")

@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, Protocol
 
 from consent.notices import stale_from
@@ -52,6 +53,10 @@ _NO_COUNTRY: Final = "ZZ"
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 #: A call back needs one of these; where a destination needs a certain one, its manifest requires it.
 _WAYS: Final = frozenset({"phone", "email"})
+
+_NONE: Final[frozenset[str]] = frozenset()
+#: Combinations of purposes and field names that a policy's topics and senders bring about.
+_MOST_WAYS: Final = 512
 
 #: A person can mend these; everything else must not be used.
 MENDABLE: Final = frozenset(
@@ -130,6 +135,8 @@ class Gate:
         self._marketing = frozenset(code for code, purpose in policy.purposes.items() if purpose.marketing is not None)
         self._stale_from = stale_from(policy.notices.values())
         self._opens_at = closed_borders(policy)
+        #: Which way a lead can go hangs on names alone, and most leads have the same: purposes, fields, closed borders.
+        self._ways = lru_cache(maxsize=_MOST_WAYS)(self._reachable)
 
     # -- at admission ---------------------------------------------------------------------------------------------------
 
@@ -154,9 +161,8 @@ class Gate:
             against.append(_about_country(lead.country))
         routes: tuple[Route, ...] = ()
         if usable:
-            routes, unreachable = self._reachable(usable, lead.fields.reveal().keys(), now)  # 12, 13
-            if not routes:
-                against += unreachable
+            routes, unreachable = self._ways(tuple(usable), tuple(lead.fields.reveal()), self._closed(now))  # 12, 13
+            against += unreachable
         if standing.duplicate_of is not None:  # 14
             hint = f"the same request is already under way as lead {standing.duplicate_of}"
             against.append(Finding(reason=Reason.DUPLICATE, hint=hint))
@@ -204,9 +210,18 @@ class Gate:
             against.append(Finding(reason=Reason.CONSENT_STALE, field="consent.notice_version", hint=hint))
         return against
 
-    def _reachable(self, usable: list[str], present: Iterable[str], now: datetime) -> tuple[tuple[Route, ...], list[Finding]]:
+    def _closed(self, now: datetime) -> frozenset[str]:
+        """Destinations behind a border that is not open yet."""
+        if not self._opens_at:
+            return _NONE
+        return frozenset(destination for destination, moment in self._opens_at.items() if moment > now)
+
+    def _reachable(
+        self, usable: tuple[str, ...], present: tuple[str, ...], behind: frozenset[str]
+    ) -> tuple[tuple[Route, ...], tuple[Finding, ...]]:
+        """Routes, or the reasons why there are none."""
         if _WAYS.isdisjoint(present):
-            return (), [Finding(reason=Reason.NO_WAY_TO_REACH, field="phone", hint="neither a phone nor an e-mail is given")]
+            return (), (Finding(reason=Reason.NO_WAY_TO_REACH, field="phone", hint="neither a phone nor an e-mail is given"),)
         routes: list[Route] = []
         lacking: set[str] = set()
         permitted = closed = False
@@ -214,7 +229,7 @@ class Gate:
             for one in permissions:
                 if one.purpose not in usable:
                     continue
-                if self._opens_at and self._opens_at.get(one.destination, now) > now:
+                if one.destination in behind:
                     closed = True
                     break
                 permitted = True
@@ -224,13 +239,13 @@ class Gate:
                     break
                 lacking |= missing
         if routes:
-            return tuple(routes), []
+            return tuple(routes), ()
         if closed and not permitted:
-            return (), [_about_border()]
+            return (), (_about_border(),)
         if not permitted:
-            return (), [Finding(reason=Reason.NO_DESTINATION, hint="no destination may have this lead under its purposes")]
+            return (), (Finding(reason=Reason.NO_DESTINATION, hint="no destination may have this lead under its purposes"),)
         hint = "no destination can use the lead without it"
-        return (), [Finding(reason=Reason.NO_WAY_TO_REACH, field=name, hint=hint) for name in sorted(lacking)]
+        return (), tuple([Finding(reason=Reason.NO_WAY_TO_REACH, field=name, hint=hint) for name in sorted(lacking)])
 
     # -- in the moment of sending -----------------------------------------------------------------------------------------
 

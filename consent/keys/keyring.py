@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 
-from consent.envelope import KEY_BYTES, pack_wrapped, unpack_wrapped
+from consent.envelope import KEY_BYTES, WRAPPED_BYTES, pack_wrapped, unpack_wrapped
 from consent.keys.provider import STABLE_VERSION, Wrapped, key_context, require_context
 from schemas.errors import ConfigurationError, LeadgateError, VaultError
 
@@ -67,7 +67,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class Keyring:
     """All roots of one tenant, in memory. Implements ``KeyProvider``."""
 
-    __slots__ = ("_derived", "_document", "_keks", "_roots")
+    __slots__ = ("_derived", "_document", "_fronts", "_keks", "_roots")
 
     def __init__(self, document: _Document, *, where: str) -> None:
         self._document = document
@@ -76,6 +76,8 @@ class Keyring:
         context = key_context(tenant=document.tenant, table="keys", field="dek", purpose="wrap")
         # The stable root is left out: it names things and never seals.
         self._keks = {version: self.derive(context, KEY_BYTES, version) for version in self._roots if version != STABLE_VERSION}
+        #: What every key wrapped under a version begins with.
+        self._fronts = {version: pack_wrapped(version, b"") for version in self._keks}
 
     def __repr__(self) -> str:
         return f"<keyring of {self.tenant}, current version {self.current_version}>"
@@ -103,21 +105,32 @@ class Keyring:
         """A document in memory does not change; ``consent.keys.live`` reads it anew."""
 
     def wrap(self, dek: bytes) -> Wrapped:
-        version = self._document.current
-        return Wrapped(bytes=pack_wrapped(version, aes_key_wrap_with_padding(self._keks[version], dek)), version=version)
+        return self.wrap_many([dek])[0]
 
     def wrap_many(self, deks: Sequence[bytes]) -> list[Wrapped]:
-        return [self.wrap(dek) for dek in deks]
+        version = self._document.current
+        front, kek = self._fronts[version], self._keks[version]
+        return [Wrapped(bytes=front + aes_key_wrap_with_padding(kek, dek), version=version) for dek in deks]
 
     def unwrap(self, wrapped: Wrapped) -> bytes:
-        payload = unpack_wrapped(wrapped.bytes, wrapped.version)
-        kek = self._keks.get(wrapped.version)
-        if kek is None:
-            raise self._missing(wrapped.version)
+        blob, version = wrapped.bytes, wrapped.version
+        front = self._fronts.get(version)
+        if front is None or len(blob) != WRAPPED_BYTES or not blob.startswith(front):
+            unpack_wrapped(blob, version)  # says what does not fit, unless it is the version alone
+            raise self._missing(version)
         try:
-            return aes_key_unwrap_with_padding(kek, payload)
+            return aes_key_unwrap_with_padding(self._keks[version], blob[len(front) :])
         except InvalidUnwrap:
             raise VaultError("not_authentic", "a wrapped key was changed, or belongs to another keyring") from None
+
+    def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
+        found: list[bytes | None] = []
+        for each in wrapped:
+            try:
+                found.append(self.unwrap(each))
+            except VaultError:
+                found.append(None)
+        return found
 
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         """Nothing is far away here."""

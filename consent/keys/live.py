@@ -68,7 +68,14 @@ class LiveKeys:
         return self._again(lambda: self._held.wrap_many(deks))
 
     def unwrap(self, wrapped: Wrapped) -> bytes:
-        return self._again(lambda: self._held.unwrap(wrapped))
+        try:
+            return self._held.unwrap(wrapped)  # asked for every lead that is sent
+        except ConfigurationError as error:
+            self._take_up(error)
+        return self._held.unwrap(wrapped)
+
+    def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
+        return self._again(lambda: self._held.unwrap_many(wrapped))
 
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         self._again(lambda: self._held.unwrap_ahead(wrapped))
@@ -83,7 +90,11 @@ class LiveKeys:
         try:
             return work()
         except ConfigurationError as error:
-            if error.code != "keyring_stale":
-                raise
-        self.refresh()
+            self._take_up(error)
         return work()
+
+    def _take_up(self, error: ConfigurationError) -> None:
+        """Read the keyring again if that may mend the error; else raise it."""
+        if error.code != "keyring_stale":
+            raise error
+        self.refresh()

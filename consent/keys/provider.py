@@ -79,6 +79,10 @@ class KeyProvider(Protocol):
         """Return the data key. Raises VaultError if its version was dropped or the bytes were changed."""
         ...
 
+    def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
+        """The data keys, one round trip where a provider is remote; None for one that ``unwrap`` says VaultError of."""
+        ...
+
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         """Say which will be asked for in a moment: one round trip where a provider is remote. Reports nothing wrong."""
         ...

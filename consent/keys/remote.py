@@ -143,6 +143,16 @@ class RemoteKeys:
         except InvalidUnwrap:
             raise VaultError("not_authentic", "a wrapped key was changed, or belongs to another service") from None
 
+    def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
+        self.unwrap_ahead(wrapped)
+        found: list[bytes | None] = []
+        for each in wrapped:
+            try:
+                found.append(self.unwrap(each))
+            except VaultError:
+                found.append(None)
+        return found
+
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         wanted: dict[tuple[int, bytes], None] = {}
         for each in wrapped:

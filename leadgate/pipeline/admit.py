@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from consent.blind_index import BlindIndex, IndexKind
+from consent.blind_index import BlindIndex
 from consent.gate import NEW, Gate, Standing
 from consent.pseudonyms import Pseudonyms
 from consent.vault import Vault
@@ -32,6 +32,7 @@ from leadgate.storage.inbox import Waiting
 from schemas.errors import ConfigurationError, VaultError
 from schemas.lead import Lead
 from schemas.lead_reader import LeadReader
+from schemas.personal import Personal
 from schemas.policy import BrandPolicy
 from schemas.submission import LeadDocument, Parsed, Submission, Unparsable, Withdrawal
 from schemas.verdict import Finding
@@ -39,8 +40,6 @@ from schemas.vocabulary import Decision, Reason, SubmissionState
 
 #: Submissions decided in one transaction.
 BATCH = 500
-#: What people are looked up by, the strongest first.
-_KINDS = tuple(kind.value for kind in IndexKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +124,7 @@ class Admitter:
         candidates: list[Candidate] = []
         withdrawals: list[tuple[Waiting, Withdrawal]] = []
         with self._understanding:
-            for one in waiting:
-                self._understand(one, step, candidates, withdrawals)
+            self._understand_all(waiting, step, candidates, withdrawals, vault=vault)
         (people.lock if withdrawals else people.share)(tx)
         in_step.require(tx, self._index)
         for one, withdrawal in withdrawals:
@@ -144,21 +142,47 @@ class Admitter:
 
     # -- understanding ---------------------------------------------------------------------------------------------------
 
-    def _understand(
-        self, one: Waiting, step: Admission, candidates: list[Candidate], withdrawals: list[tuple[Waiting, Withdrawal]]
+    def _understand_all(
+        self,
+        waiting: Sequence[Waiting],
+        step: Admission,
+        candidates: list[Candidate],
+        withdrawals: list[tuple[Waiting, Withdrawal]],
+        *,
+        vault: Vault,
     ) -> None:
-        source = self._sources.get(one.source)
-        if source is None:
-            step.put_aside(one, [Finding(reason=Reason.UNPARSABLE, field="source", hint="this source is not configured")])
-            return
+        sources = self._sources
+        bodies = iter(
+            vault.open_submissions(
+                [(one.submission_id, one.wrapped_key, one.key_version, one.sealed) for one in waiting if one.source in sources]
+            )
+        )
+        for one in waiting:
+            source = sources.get(one.source)
+            if source is None:
+                step.put_aside(one, [Finding(reason=Reason.UNPARSABLE, field="source", hint="this source is not configured")])
+                continue
+            body = next(bodies)
+            if isinstance(body, VaultError):
+                step.put_aside(one, [Finding(reason=Reason.UNPARSABLE, hint=f"the seal does not open ({body.code})")])
+                continue
+            self._understand(one, source, body, step, candidates=candidates, withdrawals=withdrawals)
+
+    def _understand(
+        self,
+        one: Waiting,
+        source: Source,
+        body: Personal[bytes],
+        step: Admission,
+        *,
+        candidates: list[Candidate],
+        withdrawals: list[tuple[Waiting, Withdrawal]],
+    ) -> None:
         try:
-            body = self._vault.open_submission(one.submission_id, one.wrapped_key, one.key_version, one.sealed)
             parsed = source.parse(Submission(source=one.source, event_id=one.event_id, media_type=one.media_type, body=body))
             self._sort(step, one, parsed, candidates, withdrawals)
         except ConfigurationError:
             raise
-        except VaultError as error:
-            step.put_aside(one, [Finding(reason=Reason.UNPARSABLE, hint=f"the seal does not open ({error.code})")])
         except Exception as error:  # noqa: BLE001 - a source that breaks its promise (a stranger's, say) costs one submission
             hint = f"reading it failed with {type(error).__name__}; the source {one.source} has a mistake"
             step.put_aside(one, [Finding(reason=Reason.UNPARSABLE, hint=hint)])
@@ -198,16 +222,12 @@ class Admitter:
             step.put_aside(one, result)
             return
         fields = result.fields.reveal()
-        identifiers, digests = [], []
-        for kind in _KINDS:
-            if value := fields.get(kind):
-                try:
-                    values = self._index.candidates(kind, result.brand, value)
-                except VaultError:  # the schema and the index disagree about what is normal
-                    step.put_aside(one, [Finding(reason=Reason.INVALID_FIELD, field=kind, hint="is not usable")])
-                    return
-                identifiers.append((kind, values))
-                digests += [each.digest for each in values]
+        try:
+            identifiers = self._index.identify(result.brand, fields)
+        except VaultError as error:  # the schema and the index disagree about what is normal
+            step.put_aside(one, [Finding(reason=Reason.INVALID_FIELD, field=error.field, hint="is not usable")])
+            return
+        digests = [each.digest for _, values in identifiers for each in values]
         candidates.append(Candidate(waiting=one, lead=result, fields=fields, identifiers=identifiers, digests=digests))
 
     # -- deciding ----------------------------------------------------------------------------------------------------------
@@ -243,8 +263,8 @@ class Admitter:
             brand = candidate.lead.brand
             standing = _standing(candidate, withdrawn, _earlier(candidate, seen, since=since[brand]))
             verdict = self._gates[brand].decide(candidate.lead, standing, now)
-            person = candidate.matches[0] if people_here.is_known(candidate.matches[0]) else None
             if verdict.decision is not Decision.ADMIT:
+                person = people_here.known(candidate)
                 step.put_aside(candidate.waiting, verdict.findings, verdict=verdict, candidate=candidate, person=person)
                 continue
             try:
@@ -252,10 +272,11 @@ class Admitter:
             except VaultError as error:  # this person's key alone; the others go on
                 hint = f"the person's key does not open ({error.code})"
                 aside = [Finding(reason=Reason.UNPARSABLE, hint=hint)]
-                step.put_aside(candidate.waiting, aside, candidate=candidate, person=person)
+                step.put_aside(candidate.waiting, aside, candidate=candidate, person=people_here.known(candidate))
                 continue
             lead_id = step.admit(candidate, verdict, key)
-            seen.update(dict.fromkeys(candidate.fingerprints, (lead_id, step.now)))
+            for each in candidate.fingerprints:
+                seen[each] = (lead_id, step.now)
         step.people(*people_here.new_rows(known, step.now))
 
     def _fingerprints(self, candidate: Candidate) -> tuple[bytes, ...]:
@@ -267,7 +288,7 @@ class Admitter:
             purposes=lead.consent.purposes,
             fields=candidate.fields,
         )
-        return tuple([value.digest for value in self._index.fingerprint_candidates(*parts)])
+        return self._index.fingerprints(parts)
 
 
 def _earlier(candidate: Candidate, seen: Mapping[bytes, tuple[str, int]], *, since: int) -> str | None:

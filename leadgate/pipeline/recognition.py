@@ -39,6 +39,8 @@ class Recognition:
         self._vault = vault
         self._ids = ids
         self._keys: dict[str, PersonKey] = {}
+        self._unseen: list[str] = []  # ids given to people nobody knows
+        self._fresh: dict[str, PersonKey] = {}  # a key for each of them, made together when the first is asked for
         self._new: dict[str, str] = {}  # person id -> brand, of people first seen in this batch and admitted
         self._identifiers: dict[bytes, tuple[bytes, str, str, int]] = {}
 
@@ -50,13 +52,16 @@ class Recognition:
             if owner is not None and owner not in matches:
                 matches.append(owner)
         if not matches:
-            matches.append(next(self._ids))
+            person_id = next(self._ids)
+            matches.append(person_id)
+            self._unseen.append(person_id)
         for digest in candidate.digests:
             owner_of.setdefault(digest, matches[0])
 
-    def is_known(self, person_id: str) -> bool:
-        """Whether the ledger knows this person, or will when the step commits."""
-        return person_id in self._known or person_id in self._new
+    def known(self, candidate: Candidate) -> str | None:
+        """The person of a candidate, if the ledger knows it, or will when the step commits."""
+        person_id = candidate.matches[0]
+        return person_id if person_id in self._known or person_id in self._new else None
 
     def key_of(self, candidate: Candidate) -> PersonKey:
         """The key to seal an admitted lead under; notes what must be stored for a new person.
@@ -64,22 +69,27 @@ class Recognition:
         Raises VaultError if the stored key does not open; then nothing was noted.
         """
         person_id = candidate.matches[0]
-        key = self._keys.get(person_id) or self._open_key(candidate, person_id)
-        self._keys[person_id] = key
-        owner_of = self._owner
+        key = self._keys.get(person_id)
+        if key is None:
+            key = self._keys[person_id] = self._open_key(candidate, person_id)
+        owner_of, noted = self._owner, self._identifiers
         for kind, values in candidate.identifiers:
-            if all([owner_of[each.digest] == person_id for each in values]):  # noqa: C419 - a list is faster; else it stays theirs
+            for value in values:
+                if owner_of[value.digest] != person_id:
+                    break  # it stays theirs
+            else:
                 for value in values:  # under an announced key too: whoever writes under that alone must meet it
-                    if value.write:
-                        self._identifiers.setdefault(value.digest, (value.digest, person_id, kind, value.version))
+                    if value.write and (digest := value.digest) not in noted:
+                        noted[digest] = (digest, person_id, kind, value.version)
         return key
 
     def _open_key(self, candidate: Candidate, person_id: str) -> PersonKey:
         if known := self._known.get(person_id):
             return self._vault.unwrap_person_key(person_id, known.wrapped_key, known.key_version)
-        key = self._vault.new_person_key(person_id)
+        if not self._fresh:
+            self._fresh = dict(zip(self._unseen, self._vault.new_person_keys(self._unseen), strict=True))
         self._new[person_id] = candidate.lead.brand
-        return key
+        return self._fresh[person_id]
 
     def new_rows(
         self, stored: Mapping[bytes, KnownPerson], now: int

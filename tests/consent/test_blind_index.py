@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 import io
 import os
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -14,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from consent.blind_index import BlindIndex, IndexKind, lookup_contexts
+from consent.blind_index import BlindIndex, IndexKind, IndexValue, lookup_contexts
 from consent.keys.keyring import keyring_from_json, new_keyring
 from consent.keys.live import LiveKeys
 from consent.keys.provider import STABLE_VERSION
@@ -125,6 +127,52 @@ def test_what_is_normalised_is_taken(kind: IndexKind, value: str) -> None:
     assert len(INDEX.current(kind, "volga", value).digest) == 32
 
 
+def _named(index: BlindIndex, brand: str, fields: Mapping[str, str]) -> list[tuple[str, tuple[IndexValue, ...]]]:
+    """The long way: each kind that is given, the strongest first."""
+    return [(kind.value, index.candidates(kind, brand, fields[kind])) for kind in IndexKind if fields.get(kind)]
+
+
+def test_a_lead_is_identified_by_the_candidates_of_its_identifiers() -> None:
+    announced = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom, announce=True)
+    promoted = announced.with_current(2)
+    dropped = promoted.without_version(1, keep=lookup_contexts("acme"))
+    for index in (INDEX, *(BlindIndex(keyring, "acme") for keyring in (announced, promoted, dropped))):
+        for brand in ("volga", "aero", "volga"):
+            for fields in (VALUES, {"email": "анна@example.org", "city": "Nowhere"}, {"user": USER, "phone": ""}, {}):
+                named = {str(kind): value for kind, value in fields.items()}
+                assert index.identify(brand, named) == _named(index, brand, named)
+        for number in range(200):  # more brands than are remembered
+            assert index.identify(f"brand{number}", {"phone": PHONE}) == _named(index, f"brand{number}", {"phone": PHONE})
+
+
+@given(st.sampled_from(list(IndexKind)), st.text(max_size=20) | st.emails() | st.from_regex(r"[!-~]{1,9}@[!-~]{1,9}"))
+@example(IndexKind.EMAIL, "anna@Example.org")
+@example(IndexKind.EMAIL, "@example.org")
+@example(IndexKind.EMAIL, "a@b\n")
+def test_it_identifies_by_nothing_that_is_not_normalised(kind: IndexKind, value: str) -> None:
+    if INDEX.accepts(kind, value) or not value:
+        assert INDEX.identify("volga", {kind.value: value}) == _named(INDEX, "volga", {kind.value: value})
+        return
+    with pytest.raises(VaultError) as refused:
+        INDEX.identify("volga", {kind.value: value})
+    assert (refused.value.code, refused.value.field) == ("not_normalised", kind.value)
+    assert value not in f"{refused.value.__context__!r}"
+
+
+def _normal_email(email: str) -> bool:
+    """The rule in full: one "@" with something at both sides, no white space, lower case, NFC."""
+    local, at, domain = email.partition("@")
+    if not at or "@" in domain or re.search(r"[\s\x00-\x1f\x7f]", email) or not (0 < len(local) <= 256 > len(domain) > 0):
+        return False
+    return email.isascii() and email == email.lower()
+
+
+@given(st.from_regex(r"[!-~]{1,9}@?[!-~]{0,9}", fullmatch=True) | st.emails() | st.text(st.characters(max_codepoint=127)))
+def test_an_address_in_ascii_is_normal_by_the_rule_in_full(email: str) -> None:
+    if email.isascii():
+        assert INDEX.accepts(IndexKind.EMAIL, email) == _normal_email(email)
+
+
 def test_every_number_the_schema_lets_through_has_an_index() -> None:
     """A lead that the schema admits and the index refuses would stop the whole batch."""
     taken = 0
@@ -192,7 +240,7 @@ def test_no_lookup_fails_while_the_key_rotates() -> None:
         for index in (waiting, writing):
             assert index.candidates(kind, "volga", value)[0] == index.current(kind, "volga", value)
             found = {(each.version, each.digest) for each in index.candidates(kind, "volga", value)}
-            assert found == {old[:2], new[:2], writing.layered(*old[:2])[:2]}
+            assert found == {(each.version, each.digest) for each in (old, new, writing.layered(old.version, old.digest))}
         # who knows only of the announcement writes both, so that whoever writes the new one alone meets it
         assert [each.version for each in waiting.candidates(kind, "volga", value) if each.write] == [1, 2]
         assert [each.version for each in writing.candidates(kind, "volga", value) if each.write] == [2]
@@ -230,7 +278,7 @@ def test_layers_are_hmac_of_the_digest_below() -> None:
     rotated = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom)
     key = rotated.derive("leadgate/v1|acme|blind_index|layer|lookup", 32, 2)
     below = INDEX.phone("volga", PHONE)
-    assert BlindIndex(rotated, "acme").layered(1, below) == (2, hmac.digest(key, below, "sha256"), False)
+    assert BlindIndex(rotated, "acme").layered(1, below) == IndexValue(2, hmac.digest(key, below, "sha256"), write=False)
 
 
 def test_an_index_takes_a_rotation_up_when_it_is_told_to() -> None:
@@ -238,7 +286,9 @@ def test_an_index_takes_a_rotation_up_when_it_is_told_to() -> None:
     index = BlindIndex(LiveKeys(lambda: held[0]), "acme")
     held[0] = KEYRING.with_new_version(now=NOW, random_bytes=os.urandom)
     assert index.versions == (1,)
+    assert index.identify("volga", VALUES) == INDEX.identify("volga", VALUES)
     index.refresh()
+    assert index.identify("volga", VALUES) == BlindIndex(held[0], "acme").identify("volga", VALUES)
     assert index.versions == (2, 1)
     assert index.phone("volga", PHONE) == BlindIndex(held[0], "acme").phone("volga", PHONE)
 
@@ -260,6 +310,16 @@ def test_a_suppression_survives_rotations_and_finds_nothing_else() -> None:
 def test_fingerprints_are_equal_only_if_the_parts_are(one: list[str], other: list[str]) -> None:
     if any(one) and any(other):
         assert (INDEX.fingerprint(*one) == INDEX.fingerprint(*other)) == (one == other)
+
+
+@given(st.lists(st.text() | st.text(st.characters(categories=["Cs", "L"])) | st.integers(500, 3000).map("я".__mul__)))
+def test_any_parts_are_taken_with_their_lengths(parts: list[str]) -> None:
+    if not any(parts):
+        return
+    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
+    key = KEYRING.derive("leadgate/v1|acme|blind_index|fingerprint|lookup", 32, 1)
+    message = b"".join(len(each).to_bytes(4, "big") + each for each in raw)
+    assert INDEX.fingerprint(*parts) == hmac.digest(key, message, "sha256")
 
 
 def test_a_fingerprint_is_the_documented_construction() -> None:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.envelope import head, names, pack_wrapped, seal, sealed_under, unpack_wrapped, unseal
+from consent.envelope import head, id_name, id_names, names, pack_wrapped, seal, sealed_under, unpack_wrapped, unseal
 from schemas.errors import VaultError
 
 DEK = bytes(range(32))
@@ -67,6 +67,21 @@ def test_each_fault_has_its_code() -> None:
     assert code(b"XXX" + ENVELOPE[3:]) == "foreign"
     assert code(pack_wrapped(1, bytes(48))) == "unknown_algorithm"
     assert code(ENVELOPE + b"\x00") == "not_authentic"
+
+
+_NAMES = st.one_of(st.uuids().map(str), st.text(min_size=36, max_size=36), st.text(st.characters(max_codepoint=127)), st.text())
+
+
+@given(_NAMES, _NAMES)
+def test_the_short_way_of_naming_ids_is_the_long_one(one: str, other: str) -> None:
+    for short, parts in ((lambda: id_name(one), (one,)), (lambda: id_names(one, other), (one, other))):
+        try:
+            expected = names(*parts)
+        except (VaultError, UnicodeEncodeError) as error:
+            with pytest.raises(type(error)):
+                short()
+        else:
+            assert short() == expected
 
 
 def test_a_row_whose_check_sum_collides_still_fails_at_the_tag() -> None:

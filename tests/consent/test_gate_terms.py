@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from consent.gate import NEW, decide, may_send
+from consent.gate import NEW, Gate, Standing, decide, may_send
 from consent.notices import stale_from
 from schemas.lead import ConsentClaim
 from schemas.policy import Adequacy, BrandPolicy, CrossBorder, Marketing, Notice
@@ -134,3 +136,20 @@ def test_a_border_is_crossed_only_under_a_basis_that_holds_by_now(
 def test_a_closed_border_does_not_close_the_way_at_home() -> None:
     verdict = decide(lead(), abroad(basis(NOW + DAY)), NEW, NOW)
     assert [route.destination for route in verdict.routes] == ["cards"]
+
+
+_WARM = Gate(abroad(basis(NOW)))
+_CODES = ("callback", "crm_followup", "unserved", "unknown")
+
+
+@given(
+    st.lists(st.sampled_from(_CODES), unique=True).map(tuple),
+    st.lists(st.sampled_from(("phone", "email", "city", "given_name")), unique=True),
+    st.sampled_from((timedelta(-40), timedelta(-1), timedelta(microseconds=-1), timedelta(0), timedelta(95))),
+    st.sampled_from((NEW, Standing(withdrawn={"callback": NOW}), Standing(duplicate_of="lead-1"))),
+)
+def test_a_gate_that_has_seen_much_decides_as_a_new_one(
+    codes: tuple[str, ...], fields: list[str], later: timedelta, standing: Standing
+) -> None:
+    one = lead(consent=claim(purposes=codes, given_at=NOW - DAY), fields=dict.fromkeys(fields, "x"))
+    assert _WARM.decide(one, standing, NOW + later) == Gate(_WARM.policy).decide(one, standing, NOW + later)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consent.envelope import head, names, seal
@@ -135,6 +135,33 @@ def test_another_tenants_provider_is_refused() -> None:
     assert refusal(lambda: Vault(renamed, "other").unwrap_person_key(PERSON, stolen.wrapped, 1)) == "not_authentic"
 
 
+_FIELD = st.text(max_size=5) | st.text(st.characters(max_codepoint=127), max_size=5)
+
+
+@given(st.dictionaries(_FIELD, st.text(max_size=5), max_size=8), st.frozensets(_FIELD, max_size=8))
+@example({"": "x"}, frozenset({"à"}))
+def test_what_is_wanted_is_taken_out_of_all_there_is(fields: dict[str, str], others: frozenset[str]) -> None:
+    key = VAULT.new_person_key(PERSON)
+    try:
+        envelope = VAULT.seal_lead(key, LEAD, Personal(fields)).envelope
+        "".join(others).encode()
+    except (VaultError, UnicodeEncodeError):
+        return
+    assert VAULT.open_all(key, LEAD, envelope).reveal() == fields
+    for wanted in (others, [*others, *list(fields)[::2]], fields.keys(), ()):
+        expected = {name: fields[name] for name in wanted if name in fields}
+        assert VAULT.open_lead(key, LEAD, envelope, wanted).reveal() == expected
+
+
+def test_a_field_that_is_no_text_is_refused_and_one_nobody_wants_is_passed_over() -> None:
+    key = VAULT.new_person_key(PERSON)
+    row = names("acme", "leads", "fields", PERSON, LEAD)
+    foreign = bytes(SALT_BYTES) + b'{"phone": "+79000000042", "text": 1}'
+    envelope = seal(key.dek, head(1, key.key_id), bytes(12), foreign, row)
+    assert refusal(lambda: VAULT.open_lead(key, LEAD, envelope, {"phone", "text"})) == "not_a_document"
+    assert VAULT.open_lead(key, LEAD, envelope, {"phone"}).reveal() == {"phone": "+79000000042"}
+
+
 def test_what_is_authentic_but_no_document_is_refused_without_being_quoted() -> None:
     key = VAULT.new_person_key(PERSON)
     row = names("acme", "leads", "fields", PERSON, LEAD)
@@ -191,6 +218,31 @@ def test_a_submission_opens_until_its_key_is_deleted() -> None:
     assert refusal(lambda: opening(LEAD, other.wrapped_key, 1, sealed.envelope)) == "wrong_key"
     assert refusal(lambda: opening(OTHER_LEAD, sealed.wrapped_key, 1, sealed.envelope)) == "wrong_row"
     assert refusal(lambda: opening(LEAD, sealed.wrapped_key, 2, sealed.envelope)) == "key_version_mismatch"
+
+
+def test_submissions_open_together_as_they_do_alone_and_one_broken_one_costs_itself() -> None:
+    ids = [f"0195a000-0000-7000-8000-{number:012}" for number in range(9)]
+    sealed = VAULT.seal_submissions([(each, Personal(f"{CANARY} {each}".encode())) for each in ids])
+    rows = [(each, one.wrapped_key, one.key_version, one.envelope) for each, one in zip(ids, sealed, strict=True)]
+    broken: list[tuple[str, bytes | None, int, bytes]] = [
+        (ids[0], None, 1, rows[0][3]),
+        (ids[0], b"", 1, rows[0][3]),
+        (ids[0], rows[1][1], 1, rows[0][3]),
+        (ids[1], rows[0][1], 1, rows[0][3]),
+        (ids[0], rows[0][1], 2, rows[0][3]),
+        (ids[0], rows[0][1][:-1] + b"?", 1, rows[0][3]),
+        (ids[0], rows[0][1], 1, rows[0][3][:-1]),
+        (ids[0], rows[0][1], 1, b"?"),
+    ]
+    mixed = [each for pair in zip(rows, broken, strict=False) for each in pair]
+    for one, body in zip(mixed, VAULT.open_submissions(mixed), strict=True):
+        if one in rows:
+            assert body == VAULT.open_submission(*one)
+        else:
+            assert isinstance(body, VaultError)
+            assert refusal(lambda one=one: VAULT.open_submission(*one)) == body.code  # type: ignore[misc]
+            assert body.__traceback__ is None
+    assert VAULT.open_submissions([]) == []
 
 
 def test_a_submission_is_no_lead() -> None:

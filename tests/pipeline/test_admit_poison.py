@@ -102,6 +102,32 @@ def test_a_submission_whose_seal_is_broken_is_put_aside(house: TestHouse, column
     assert (count.admitted, count.quarantined) == (2, 1)
 
 
+def test_broken_seals_and_unknown_sources_among_good_ones_cost_themselves_only(house: TestHouse) -> None:
+    leads = list(house.invented.many(9, brand="lada"))
+    for number, lead in enumerate(leads):
+        house.receive(lead, source="nobody" if number % 3 == 1 else "webhook")
+    for lead, change in zip(
+        leads, ("sealed = :b", "sealed = :b", "wrapped_key = :b", "key_version = length(:b) + 8"), strict=False
+    ):
+        house.run(f"update submission set {change} where event_id = :event", b=b"?", event=lead.event_id)  # noqa: S608 - our columns
+    count = house.house.admit()
+    assert (count.admitted, count.quarantined) == (3, 6)
+    found = [house.rows("select findings from submission where event_id = :event", event=lead.event_id)[0][0] for lead in leads]
+    words = [
+        "(foreign)",
+        "not configured",
+        "(foreign)",
+        "(key_version_mismatch)",
+        "not configured",
+        "",
+        "",
+        "not configured",
+        "",
+    ]
+    assert all((word in text) if word else text is None for word, text in zip(words, found, strict=True)), found
+    assert house.verified().ok
+
+
 def test_a_person_whose_key_is_broken_costs_their_own_leads_only(house: TestHouse) -> None:
     leads = list(house.invented.many(3, brand="lada"))
     house.admit(*leads)

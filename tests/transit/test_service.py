@@ -80,6 +80,15 @@ def test_a_thousand_keys_cost_a_few_calls(service: TransitService, vault: VaultT
     assert HOLDER_USES >= 1000
 
 
+def test_a_thousand_keys_open_together_and_the_broken_one_is_left_out(service: TransitService, vault: VaultTransit) -> None:
+    deks = [os.urandom(40) for _ in range(1000)]
+    wrapped = remote(service).wrap_many(deks)
+    broken = Wrapped(bytes=wrapped[3].bytes[:-1] + bytes([wrapped[3].bytes[-1] ^ 1]), version=1)
+    torn = Wrapped(bytes=b"", version=1)
+    assert remote(service).unwrap_many([*wrapped, broken, torn]) == [*deks, None, None]
+    assert vault.world.calls["decrypt"] == 1
+
+
 def test_no_changed_byte_goes_unseen(service: TransitService) -> None:
     wrapped = remote(service).wrap(os.urandom(40))
     for at in range(len(wrapped.bytes)):

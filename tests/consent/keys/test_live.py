@@ -10,7 +10,7 @@ import pytest
 
 from consent.keys.keyring import Keyring, new_keyring
 from consent.keys.live import LiveKeys
-from consent.keys.provider import key_context
+from consent.keys.provider import Wrapped, key_context
 from schemas.errors import ConfigurationError, VaultError
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -43,12 +43,22 @@ def test_a_newer_version_is_read_once_and_then_known(held: list[Keyring]) -> Non
     assert live.derive(CONTEXT, 32, 2) == held[0].derive(CONTEXT, 32, 2)
     assert (live.current_version, live.versions, len(reads)) == (2, (2, 1), 2)
     assert live.rewrap_many([wrapped])[0] is not None
+    assert LiveKeys(read).unwrap_many([wrapped]) == [dek]
+
+
+def test_several_are_opened_after_one_reading(held: list[Keyring]) -> None:
+    live, before = LiveKeys(lambda: held[0]), held[0].wrap(bytes(40))
+    held[0] = rotated(held)
+    after = held[0].wrap(bytes(range(40)))
+    assert live.unwrap_many([before, Wrapped(bytes=b"?", version=1), after]) == [bytes(40), None, bytes(range(40))]
 
 
 def test_what_is_not_there_even_then_stops_loudly(held: list[Keyring]) -> None:
     wrapped = rotated(held).wrap(os.urandom(40))
     with pytest.raises(ConfigurationError, match="keyring_stale"):
         LiveKeys(lambda: held[0]).unwrap(wrapped)
+    with pytest.raises(ConfigurationError, match="keyring_stale"):
+        LiveKeys(lambda: held[0]).unwrap_many([wrapped])
 
 
 def test_a_dropped_version_is_not_taken_for_a_stale_keyring(held: list[Keyring]) -> None:
