@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from marshmallow import ValidationError, fields
 
@@ -65,6 +65,10 @@ class _NotPlainError(Exception):
     """The document goes the long way."""
 
 
+#: What happens where something else stands than text, a list or an object, or where only a field itself can tell.
+_ODD: Final = (_NotPlainError, ValidationError, TypeError, KeyError, AttributeError, ValueError)
+
+
 class _Shape(NamedTuple):
     """What is looked at in documents that have the same keys in the same order."""
 
@@ -82,7 +86,17 @@ class _Shape(NamedTuple):
 class PlainLeads:
     """The leads of one brand. Not thread-safe."""
 
-    __slots__ = ("_claims", "_consent", "_fields", "_region", "_required", "_shapes", "_topics", "_topics_met")
+    __slots__ = (
+        "_claims",
+        "_consent",
+        "_fields",
+        "_most_messages",
+        "_region",
+        "_required",
+        "_shapes",
+        "_topics",
+        "_topics_met",
+    )
 
     def __init__(self, schema: LeadSchema) -> None:
         self._fields: Mapping[str, Any] = schema.fields
@@ -90,6 +104,7 @@ class PlainLeads:
         for name, field in self._fields.items():
             if type(field) is not _BY_NAME.get(name) and type(field) not in (Name, Line, Identifier, Code, Word):
                 raise TypeError(f"{name}: this kind of field cannot be read at a glance")
+        self._most_messages = cast("Many", schema.fields["message_ids"]).most
         self._region = schema.policy.default_region
         self._required = {name for name, field in self._fields.items() if field.required}
         self._topics = {code: topic.fields for code, topic in schema.policy.topics.items()}
@@ -101,8 +116,13 @@ class PlainLeads:
         """The lead, or None if this document, which names this brand, is not plainly one."""
         try:
             return self._read(document)
-        except (_NotPlainError, ValidationError, TypeError, KeyError, AttributeError, ValueError):
-            return None  # something else stands where text, a list or an object belongs; or only its field can tell
+        except _ODD:
+            if None not in document.values() or not document.keys() <= self._fields.keys():
+                return None
+        try:  # null says the same as nothing, and some tools write it for everything that was not given
+            return self._read({name: value for name, value in document.items() if value is not None})
+        except _ODD:
+            return None
 
     def _read(self, document: Document) -> Lead:
         keys = tuple(document)
@@ -153,7 +173,7 @@ class PlainLeads:
         """Look at where the lead comes from, and write it as it is sealed."""
         if "message_ids" in personal:
             messages = personal["message_ids"]
-            if type(messages) is not list or not 0 < len(set(messages)) == len(messages) <= self._fields["message_ids"].most:
+            if type(messages) is not list or not 0 < len(set(messages)) == len(messages) <= self._most_messages:
                 raise _NotPlainError
             identifiers = (*identifiers, *messages)
             personal["message_ids"] = " ".join(messages)

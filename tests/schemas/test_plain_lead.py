@@ -176,10 +176,33 @@ def test_any_order_and_any_choice_of_keys(order: list[str], gone: set[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"city": ...}, {"given_name": "Анна-Мария"}, {"text": "a\nb"}, {"phone": "+375 29 100-00-00"}]
+    "changes",
+    [
+        {},
+        {"city": ...},
+        {"city": None, "region": None},
+        {"given_name": "Анна-Мария"},
+        {"text": "a\nb"},
+        {"phone": "+375 29 100-00-00"},
+    ],
 )
 def test_the_usual_documents_are_taken_at_a_glance(changes: dict[str, Any]) -> None:
     assert GLANCE.read(document(**{"user": "900100"} | changes)) is not None
+
+
+def test_a_null_hides_no_unknown_key_and_no_missing_one() -> None:
+    for changes in ({"more": None}, {"more": None, "city": None}, {"topic": None}, {"consent": None}, {"language": None}):
+        made = document(**{"user": "900100"} | changes)
+        assert GLANCE.read(made) is None
+        agree(made)
+
+
+def test_a_kind_of_field_it_does_not_know_is_refused() -> None:
+    class Wider(LeadSchema):
+        note = text.FreeText()
+
+    with pytest.raises(TypeError, match="note"):
+        PlainLeads(Wider(brand()))
 
 
 def test_memories_are_bounded_and_hold_no_person() -> None:
