@@ -117,12 +117,25 @@ class PlainLeads:
         try:
             return self._read(document)
         except _ODD:
-            if None not in document.values() or not document.keys() <= self._fields.keys():
-                return None
-        try:  # null says the same as nothing, and some tools write it for everything that was not given
-            return self._read({name: value for name, value in document.items() if value is not None})
+            pass
+        try:
+            eased = self._eased(document)
+            return None if eased is None else self._read(eased)
         except _ODD:
             return None
+
+    def _eased(self, document: Document) -> Document | None:
+        """The same document without nulls, which say the same as nothing, and with identifiers that are whole numbers as text.
+
+        Some tools always write so. None if nothing was eased, or if a key is not known: a null must not hide it.
+        """
+        numbers = [name for name, value in document.items() if type(value) is int and type(self._fields[name]) is Identifier]
+        if not (numbers or None in document.values()) or not document.keys() <= self._fields.keys():
+            return None
+        eased = {name: value for name, value in document.items() if value is not None}
+        for name in numbers:
+            eased[name] = self._fields[name].read(eased[name])
+        return eased
 
     def _read(self, document: Document) -> Lead:
         keys = tuple(document)

@@ -181,6 +181,8 @@ def test_any_order_and_any_choice_of_keys(order: list[str], gone: set[str]) -> N
         {},
         {"city": ...},
         {"city": None, "region": None},
+        {"user": 900100},
+        {"thread_id": 10**39, "user": None},
         {"given_name": "Анна-Мария"},
         {"text": "a\nb"},
         {"phone": "+375 29 100-00-00"},
@@ -195,6 +197,12 @@ def test_a_null_hides_no_unknown_key_and_no_missing_one() -> None:
         made = document(**{"user": "900100"} | changes)
         assert GLANCE.read(made) is None
         agree(made)
+
+
+def test_whole_numbers_are_identifiers_within_bounds() -> None:
+    for number in (0, 1, -1, 10**40 - 1, 10**40, True, False, 1.0):
+        for name in ("user", "thread_id", "account"):
+            agree(document(**{"user": "900100", name: number}))
 
 
 def test_a_kind_of_field_it_does_not_know_is_refused() -> None:
