@@ -3,8 +3,9 @@
 marshmallow's ``load`` spends most of its time around the fields, not in them. ``_Compiled`` walks a schema once and keeps its
 fields' own ``read`` functions in a flat list. It accepts a document only if every key is known, every required field is there
 and every ``read`` answers, and builds the lead with the very function the schema builds it with. Whatever else happens, it
-steps aside and marshmallow reads the document from the start, so that every complaint comes from the one truth. A property test
-compares both on valid, broken and hostile documents (docs/adr/0007-validation.md).
+steps aside and marshmallow reads the document from the start, so that every complaint comes from the one truth. Before it,
+``schemas.plain_lead`` takes the documents that are plainly normal at a glance. A property test compares all of them on valid,
+broken and hostile documents (docs/adr/0007-validation.md).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from schemas.fields.hint import Hint
 from schemas.findings import findings_of
 from schemas.lead import Lead
 from schemas.lead_schema import ConsentSchema, LeadSchema, make_claim, make_lead
+from schemas.plain_lead import PlainLeads
 from schemas.policy import BrandPolicy
 from schemas.verdict import Finding
 
@@ -90,7 +92,9 @@ class LeadReader:
 
     def __init__(self, policies: Mapping[str, BrandPolicy], *, fast: bool = True) -> None:
         self._schemas = {brand: LeadSchema(policy) for brand, policy in policies.items()}
-        self._compiled = {brand: _Compiled(schema, make_lead) for brand, schema in self._schemas.items()} if fast else {}
+        schemas = self._schemas if fast else {}
+        self._plain = {brand: PlainLeads(schema).read for brand, schema in schemas.items()}
+        self._compiled = {brand: _Compiled(schema, make_lead) for brand, schema in schemas.items()}
 
     def read(self, document: object) -> Lead | tuple[Finding, ...]:
         """Check and normalise one document."""
@@ -101,11 +105,14 @@ class LeadReader:
         schema = self._schemas.get(name)
         if schema is None:
             return findings_of({"brand": [Hint.UNKNOWN_BRAND if brand else Hint.REQUIRED]})
-        lead: Lead
-        compiled = self._compiled.get(name)
-        if compiled is not None:
+        lead: Lead | None
+        plain = self._plain.get(name)
+        if plain is not None and type(document) is dict:
+            lead = plain(document)
+            if lead is not None:
+                return lead
             try:
-                lead = compiled(document)
+                lead = self._compiled[name](document)
             except (ValidationError, _StepAsideError, TypeError):  # a list where a word is remembered
                 pass
             else:

@@ -95,15 +95,15 @@ class LeadSchema(Strict):
     )
 
     def __init__(self, policy: BrandPolicy) -> None:
-        self._policy = policy
+        self.policy = policy
         super().__init__()
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:  # noqa: ARG002 - marshmallow's hook
         """Give the brand's own facts to the fields that need them (marshmallow copies fields for each schema)."""
         if isinstance(field_obj, Phone):
-            field_obj.default_region = self._policy.default_region
+            field_obj.default_region = self.policy.default_region
         elif isinstance(field_obj, TopicField):
-            field_obj.know(self._policy.topics)
+            field_obj.know(self.policy.topics)
 
     @post_load
     def lead(self, values: dict[str, Any], **_: Any) -> Lead:

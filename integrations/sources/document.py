@@ -27,6 +27,7 @@ UNREADABLE = "application/vnd.leadgate.unreadable+json"
 _PURPOSE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _USER = re.compile(r"[\x21-\x7e]{1,200}")
 _CHANNELS = frozenset(channel.value for channel in Channel)
+_LEAD, _WITHDRAWAL = SubmissionKind.LEAD.value, SubmissionKind.WITHDRAWAL.value
 _decode = msgspec.json.Decoder().decode
 
 
@@ -73,49 +74,51 @@ def parse_submission(submission: Submission, rules: DocumentRules) -> Parsed:
 def parse_document(body: bytes, rules: DocumentRules) -> Parsed:
     """Say what the bytes of one JSON document mean."""
     try:
-        document = _read(body)
+        try:
+            document = _decode(body)
+        except msgspec.DecodeError:
+            document = _decode_halves(body)
     except (ValueError, RecursionError):  # msgspec's and UnicodeError are ValueErrors
         return Unparsable(hint="the bytes are not one JSON document in UTF-8")
-    if not isinstance(document, dict):
+    if type(document) is not dict:
         return Unparsable(hint="the document is not a JSON object")
-    brand = document.get("brand")
     if rules.brand is not None:
+        brand = document.get("brand")
         if brand is None or brand == "":
             document["brand"] = rules.brand
         elif brand != rules.brand:
             return Unparsable(reason=Reason.INVALID_FIELD, field="brand", hint="this source speaks for another brand")
-    kind = document.setdefault("kind", SubmissionKind.LEAD.value)
-    if kind == SubmissionKind.LEAD:
-        _strip_user(document)
+    kind = document.setdefault("kind", _LEAD)
+    if kind == _LEAD:
+        user = document.get("user")
+        if type(user) is str and ":" in user:
+            _strip_user(document, user)
         return LeadDocument(data=Personal(document))
-    if kind == SubmissionKind.WITHDRAWAL:
+    if kind == _WITHDRAWAL:
         return _withdrawal(document, rules)
     return Unparsable(reason=Reason.INVALID_FIELD, field="kind", hint="kind is 'lead' or 'withdrawal'")
 
 
-def _read(body: bytes) -> Any:
-    r"""Decode. Raises ValueError and RecursionError.
+def _decode_halves(body: bytes) -> Any:
+    r"""Decode what msgspec refused, if halves of surrogate pairs may be the reason. Raises ValueError and RecursionError.
 
     Tools that count in UTF-16 cut a long message through an emoji, and write the half that is left as an escape (``\ud83d``).
     RFC 8259, 8.2 leaves open what a reader makes of it: msgspec refuses, the standard library hands it on, and then the
     schema decides field by field.
     """
-    try:
-        return _decode(body)
-    except msgspec.DecodeError:
-        if b"\\u" not in body:
-            raise
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+    if b"\\u" not in body:
+        raise ValueError("not one JSON document")
+    return json.loads(body.decode(), parse_constant=_refuse_constant)
 
 
 def _refuse_constant(_word: str) -> None:
     raise ValueError("NaN and Infinity are no JSON")
 
 
-def _strip_user(document: dict[str, Any]) -> None:
+def _strip_user(document: dict[str, Any], user: str) -> None:
     """Some tools write a user as we store it, with the channel before it; a withdrawal must find either writing."""
-    user, channel = document.get("user"), document.get("channel")
-    if isinstance(user, str) and isinstance(channel, str) and ":" in user:
+    channel = document.get("channel")
+    if isinstance(channel, str):
         document["user"] = user.strip().removeprefix(f"{channel.strip().lower()}:")
 
 

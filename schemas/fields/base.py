@@ -70,12 +70,12 @@ class Many(Checked[tuple[str, ...]]):
     def __init__(self, item: Checked[str], *, most: int, required: bool = False, missing_hint: Hint = Hint.REQUIRED) -> None:
         super().__init__(required=required, missing_hint=missing_hint)
         self._item = item
-        self._most = most
+        self.most = most
 
     def read(self, value: object) -> tuple[str, ...] | None:
         if not isinstance(value, (list, tuple)):
             raise ValidationError(Hint.NOT_A_LIST)
-        if len(value) > self._most:
+        if len(value) > self.most:
             raise ValidationError(Hint.TOO_MANY)
         read = self._item.read
         try:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError
@@ -26,16 +27,18 @@ PHONE_LIMIT: Final = 64
 #: RFC 5321, 4.5.3.1: 254 octets for the address, 64 for the part before the @.
 EMAIL_LIMIT: Final = 254
 _LOCAL_LIMIT: Final = 64
+#: ISO 3166-1 alpha-2, as far as the phone library knows them.
+COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
-class PhoneNumber(NamedTuple):
+class PhoneNumber(msgspec.Struct, frozen=True):
     """E.164 (RFC 3966 global number without the scheme) and the country that assigned it, None if it spans several."""
 
     e164: str
     country: str | None
 
 
-def _russian_mobile() -> re.Pattern[str]:
+def _pattern_of_russian_mobiles() -> re.Pattern[str]:
     """How Russians write a mobile number: "+7", "8", "7" or nothing, then ten digits of the library's own mobile range."""
     metadata = PhoneMetadata.metadata_for_region("RU")
     if metadata is None or metadata.mobile is None:  # the library always carries Russia; without it nothing takes the short way
@@ -44,14 +47,16 @@ def _russian_mobile() -> re.Pattern[str]:
     return re.compile(rf"(\+7|8|7)?({national})", re.ASCII)
 
 
-_RUSSIAN_MOBILE = _russian_mobile()
+_russian_mobile = _pattern_of_russian_mobiles().fullmatch
 _PUNCTUATION = str.maketrans("", "", " -()")
 
 
 def read_phone(value: str, default_region: str | None) -> PhoneNumber:
     """Read a number as a person wrote it. Raises ValidationError."""
-    # Spaces, dashes and brackets mean nothing to the library, wherever they stand.
-    matched = _RUSSIAN_MOBILE.fullmatch(value.translate(_PUNCTUATION)) if len(value) <= PHONE_LIMIT else None
+    matched = _russian_mobile(value)
+    if matched is None and len(value) <= PHONE_LIMIT:
+        # Spaces, dashes and brackets mean nothing to the library, wherever they stand.
+        matched = _russian_mobile(value.translate(_PUNCTUATION))
     # Without a default of Russia only +7 says the country.
     if matched is not None and (matched[1] == "+7" or default_region == "RU"):
         return PhoneNumber("+7" + matched[2], "RU")
@@ -147,9 +152,9 @@ class Country(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if value in phonenumbers.SUPPORTED_REGIONS:
+        if value in COUNTRIES:
             return value
         code = value.strip().upper()
-        if code and code not in phonenumbers.SUPPORTED_REGIONS:
+        if code and code not in COUNTRIES:
             raise ValidationError(Hint.NOT_A_COUNTRY)
         return code or None

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from marshmallow import ValidationError
 
@@ -50,8 +51,8 @@ _VISIBLE = rf"!-~{_LETTER}\u00ab\u00bb\u2013\u2014\u2116"
 _is_plain_name = re.compile(rf"[{_LETTER}]+(?:[ '-][{_LETTER}]+)*").fullmatch
 _is_plain_line = re.compile(rf"[{_VISIBLE}]+(?: [{_VISIBLE}]+)*").fullmatch
 _is_code = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
-_is_plain_https = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[!-~]*").fullmatch
-_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
+is_plain_https = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/[!-~]*").fullmatch
+is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 # userinfo ("@" before the path) would be a credential; everything printable in ASCII is left as it is.
 _is_https = re.compile(
     r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!-~]*)?", re.ASCII | re.IGNORECASE
@@ -71,23 +72,52 @@ def one_line(value: str, limit: int) -> str:
     return line
 
 
+def plain_lines(values: Sequence[Any], limit: int, names: int) -> bool:
+    """Whether ``Line`` leaves each of these as it is, and ``Name`` the first ``names``. Raises TypeError for what is no text.
+
+    A blank between the lines keeps them apart: nothing composes with it, and beside a blank or an empty value it stands double.
+    Of all white space and everything ``one_line`` refuses or removes, only the blank is printable.
+    """
+    joined = " ".join(values)
+    if not joined.isprintable() or "  " in joined or joined.strip() != joined or not joined:
+        return False
+    for name in values[:names]:
+        if not name[0].isalpha():
+            return False
+    return (len(joined) <= limit or max(map(len, values)) <= limit) and unicodedata.is_normalized("NFC", joined)
+
+
+def plain_identifiers(values: Sequence[Any]) -> bool:
+    """Whether ``Identifier`` leaves each of these as it is. Raises TypeError for what is no text: whole numbers, say."""
+    joined = " ".join(values)
+    return (
+        len(joined) <= IDENTIFIER_LIMIT
+        and joined.isascii()
+        and joined.isprintable()
+        and joined.count(" ") == len(values) - 1  # there is none within
+        and "" not in values
+    )
+
+
 class Line(Checked[str]):
     """One line of text."""
 
     def __init__(self, *, limit: int = LINE_LIMIT, required: bool = False) -> None:
         super().__init__(required=required)
-        self._limit = limit
+        self.limit = limit
 
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if len(value) <= self._limit and _is_plain_line(value):
+        if len(value) <= self.limit and _is_plain_line(value):
             return value
-        return one_line(value, self._limit) or None
+        return one_line(value, self.limit) or None
 
 
 class Name(Checked[str]):
     """A given or family name in any script."""
+
+    limit: Final = NAME_LIMIT
 
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
@@ -110,7 +140,7 @@ class FreeText(Checked[str]):
             raise ValidationError(Hint.NOT_TEXT)
         if len(value) > 2 * TEXT_LIMIT:
             raise ValidationError(Hint.TOO_LONG)
-        if _TEXT_TO_CLEAN.search(value):
+        if not value.isprintable() and _TEXT_TO_CLEAN.search(value):  # nothing that is cleaned away is printable
             value = _LINE_END.sub("\n", value)
             value = _SURROGATE.sub("\ufffd", _TEXT_CONTROL.sub("", value))
         text = unicodedata.normalize("NFC", value).strip()
@@ -165,7 +195,7 @@ class Https(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if len(value) <= self.LIMIT and _is_plain_https(value):
+        if len(value) <= self.LIMIT and is_plain_https(value):
             return value
         text = value.strip()
         if len(text) > self.LIMIT:
@@ -183,9 +213,9 @@ class Digest(Checked[str]):
     def read(self, value: object) -> str | None:
         if not isinstance(value, str):
             raise ValidationError(Hint.NOT_TEXT)
-        if _is_digest(value):
+        if is_digest(value):
             return value
         text = value.strip().lower()
-        if text and not _is_digest(text):
+        if text and not is_digest(text):
             raise ValidationError(Hint.NOT_A_DIGEST)
         return text or None
