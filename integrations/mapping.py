@@ -4,7 +4,7 @@ It refuses, when the manifest is loaded and with the place named: a seventh word
 option that is not set, and a table or condition of the wrong shape. Whoever wants a seventh word writes Python.
 
 At run time nothing is refused and nothing is parsed: a rule is a closure made once, and a value that is not there is left out.
-Most rules are a bare ``from``, and a call costs more than all it does: those are read by name in one loop (``_filled``).
+Most rules are a bare ``from``, and a call costs more than all it does: those are read by name in one loop (``_filler``).
 ``docs/adding-a-destination.md`` explains each word with an example.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from string import Formatter
+from sys import intern
 from typing import Any, NamedTuple, TypeAlias
 
 from schemas.errors import ConfigurationError
@@ -43,32 +44,37 @@ class _Part(NamedTuple):
 _Step: TypeAlias = tuple[str, str | None, Rule]
 
 
-def _filled(steps: tuple[_Step, ...], fields: Fields, key: str) -> dict[str, Any]:
-    """The targets that have a value, in the order of the YAML."""
-    get = fields.get
-    filled: dict[str, Any] = {}
-    for target, name, rule in steps:
-        if name is not None:
-            if value := get(name):
-                filled[target] = value
-        elif (found := rule(fields, key)) is not None:
-            filled[target] = found
-    return filled
+def _filler(parts: Mapping[str, _Part]) -> Rule:
+    """Answers the targets that have a value, in the order of the YAML; None if none has."""
+    steps: tuple[_Step, ...] = tuple((target, part.name, part.rule) for target, part in parts.items())
+
+    def fill(fields: Fields, key: str) -> dict[str, Any] | None:
+        get = fields.get
+        filled: dict[str, Any] = {}
+        for target, name, rule in steps:
+            if name is not None:
+                if value := get(name):
+                    filled[target] = value
+            elif (found := rule(fields, key)) is not None:
+                filled[target] = found
+        return filled or None
+
+    return fill
 
 
 class Mapper:
     """One compiled mapping. ``apply`` is what a delivery costs; everything else happened before."""
 
-    __slots__ = ("_names", "_steps", "used")
+    __slots__ = ("_fill", "_names", "used")
 
-    def __init__(self, steps: tuple[_Step, ...], *, used: frozenset[str], names: Mapping[str, str]) -> None:
-        self._steps = steps
+    def __init__(self, fill: Rule, *, used: frozenset[str], names: Mapping[str, str]) -> None:
+        self._fill = fill
         self._names = names
         self.used = used  # our fields that the mapping reads
 
     def apply(self, key: str, fields: Fields) -> dict[str, Any]:
         """The vendor's record, targets in the order of the YAML."""
-        return _filled(self._steps, fields, key)
+        return self._fill(fields, key) or {}
 
     def our_name(self, target: str | None) -> str | None:
         """Our name of the vendor's field ``target`` (dotted if nested), or None if it carries none of ours."""
@@ -80,12 +86,8 @@ def compile_mapping(
 ) -> Mapper:
     """Compile ``mapping``. ``place`` is where it stands, as ``file: key``, for the errors."""
     compiler = _Compiler(frozenset(disclosed) | {KEY}, options or {})
-    steps = _steps({target: compiler.node(node, f"{place}.{target}", target) for target, node in mapping.items()})
-    return Mapper(steps, used=frozenset(compiler.used - {KEY}), names=compiler.names)
-
-
-def _steps(parts: Mapping[str, _Part]) -> tuple[_Step, ...]:
-    return tuple((target, part.name, part.rule) for target, part in parts.items())
+    fill = _filler({target: compiler.node(node, f"{place}.{target}", target) for target, node in mapping.items()})
+    return Mapper(fill, used=frozenset(compiler.used - {KEY}), names=compiler.names)
 
 
 def _wrong(place: str, message: str) -> ConfigurationError:
@@ -122,19 +124,16 @@ class _Compiler:
     @staticmethod
     def _object(parts: dict[str, _Part]) -> _Part:
         """An object is left out if nothing but constants is left of it: a kind without a number says nothing."""
-        steps = _steps(parts)
+        fill = _filler(parts)
         constants = {name for name, part in parts.items() if part.constant}
-
-        def build(fields: Fields, key: str) -> dict[str, Any] | None:
-            return _filled(steps, fields, key) or None
-
-        def build_beside_constants(fields: Fields, key: str) -> dict[str, Any] | None:
-            built = _filled(steps, fields, key)
-            return None if built.keys() <= constants else built
-
         if constants == parts.keys():
-            return _Part(lambda fields, key: _filled(steps, fields, key), constant=True)
-        return _Part(build_beside_constants if constants else build)
+            return _Part(lambda fields, key: fill(fields, key) or {}, constant=True)
+
+        def fill_beside_constants(fields: Fields, key: str) -> dict[str, Any] | None:
+            filled = fill(fields, key)
+            return filled if filled and not filled.keys() <= constants else None
+
+        return _Part(fill_beside_constants if constants else fill)
 
     @staticmethod
     def _list(parts: list[_Part]) -> _Part:
@@ -173,7 +172,7 @@ class _Compiler:
         if name not in self._disclosed:
             raise _wrong(place, f"the manifest does not disclose the field {name!r}: add it to discloses or drop it here")
         self.used.add(name)
-        return name
+        return intern(name)  # a field is asked by name for every lead: one and the same text is found without comparing it
 
     def _from(self, name: Any, place: str, target: str) -> _Part:
         if isinstance(name, str) and name.startswith(_OPTION):
@@ -207,16 +206,16 @@ class _Compiler:
         self.names.setdefault(target, names[0])
         whole = "".join(pattern)
 
-        def build(fields: Fields, key: str) -> str | None:
-            values = [key if name == KEY else fields.get(name) or "" for name in names]
+        def build(fields: Fields, _key: str) -> str | None:
+            values = tuple(map(fields.get, names))
             if all(values):
-                return whole % tuple(values)
+                return whole % values
             if not any(values):
                 return None
             # Only the gap a missing field leaves is closed: what a person wrote keeps its own spaces.
-            return _GAP.sub(" ", whole % tuple(values)).strip()
+            return _GAP.sub(" ", whole % tuple([value or "" for value in values])).strip()
 
-        return build
+        return build if KEY not in names else lambda fields, key: build({**fields, KEY: key}, key)
 
     def _when(self, rule: Rule, condition: Any, place: str) -> Rule:
         if not isinstance(condition, dict) or not condition:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
+from sys import intern
 from typing import Any, Final, NamedTuple
 
 from consent.calling import window_text
@@ -213,7 +214,8 @@ class Opener:
         return Opened(one, disclosure, key, sorted(fields))
 
     def _disclosed(self, brand: str, purpose: str) -> _Fields:
-        names = self._gates[brand].fields_to_disclose(self._destination, purpose)
+        # Interned, as the mapping's names are: the same text is found in a record without comparing it.
+        names = [intern(name) for name in self._gates[brand].fields_to_disclose(self._destination, purpose)]
         plain = tuple(name for name in names if name in _PLAIN and name not in _MOMENTS and name != _WINDOW)
         return _Fields(
             frozenset(names).difference(PLAIN_FIELDS),
