@@ -13,6 +13,8 @@ from operator import itemgetter
 from sys import intern
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from consent.calling import window_text
 from consent.gate import CLOCK_SKEW, Gate
 from consent.vault import PersonKey, Vault
@@ -57,7 +59,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _NOBODY: Final = (1, 0)
 
 
-class Opened(NamedTuple):
+class Opened(msgspec.Struct, frozen=True):
     """What may be told about one delivery, and the key of its person; memory only."""
 
     claimed: Claimed
