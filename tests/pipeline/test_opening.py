@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +24,9 @@ from tests.consent.agreements import CALLS, DAY, DIGEST, NOW, OTHER, notice, pol
 
 VAULT = Vault(new_keyring(tenant="acme", now=NOW, random_bytes=os.urandom), "acme")
 KEY = VAULT.new_person_key("p1")
-SEALED = VAULT.seal_lead(KEY, "l1", Personal({"given_name": "Анна", "phone": "+79000000001", "text": "x", "email": "a@b.org"}))
+SEALED = VAULT.seal_lead(
+    KEY, "l1", Personal({"given_name": "Анна", "phone": "+79000000001", "text": "x", "email": "a@example.org"})
+)
 TICK = timedelta(microseconds=1)
 TOLD = frozenset({"phone", "given_name", "topic", "consent_given_at", "received_at", "lead_ref", "calling_window", "country"})
 PURPOSE = policy().purposes["callback"]
@@ -137,15 +139,24 @@ def test_the_answer_turns_at_the_same_moment(name: str) -> None:
     )
 
 
-def test_a_usual_batch_asks_the_gate_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+class _Counted(dict[Any, Any]):
+    """Notices that count how often the gate looks for one."""
+
+    asked = 0
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self.asked += 1
+        return super().get(key, default)
+
+
+def test_a_usual_batch_asks_the_gate_twice() -> None:
     """The ends of the span, not each delivery: otherwise the short way is a second way that nobody takes."""
-    opener = Opener(vault=VAULT, policies={"lada": policy()}, destination="calls")
-    gate = opener._gates["lada"]
-    asked: list[datetime] = []
-    plain = gate.may_send
-    monkeypatch.setattr(gate, "may_send", lambda record, **rest: (asked.append(record.given_at), plain(record, **rest))[1])
+    notices = _Counted({one.key: one for one in (notice(), notice(language=Language.EN))})
+    opener = Opener(vault=VAULT, policies={"lada": policy(notices=notices)}, destination="calls")
     opener.open_batch([_claimed() for _ in range(9)], withdrawn={}, erased=(), now=NOW)
-    assert asked == [NOW - 30 * DAY + TICK, NOW + CLOCK_SKEW]
+    assert notices.asked == 2, "both ends of one span"
+    opener.open_batch([_claimed(notice_language=language) for language in ("en", "ru") * 9], withdrawn={}, erased=(), now=NOW)
+    assert notices.asked == 2 + 4, "another batch is another moment, and another text is asked about alone"
 
 
 def test_what_is_told_is_in_the_words_of_the_receiver() -> None:
