@@ -26,16 +26,28 @@ from schemas.vocabulary import Outcome
 
 _NO_CONTENT = 204  # RFC 9110 15.3.5
 
-_OUTCOMES = {
-    RecordMeaning.CREATED: Outcome.ACCEPTED,
-    RecordMeaning.UPDATED: Outcome.ACCEPTED,
-    RecordMeaning.ACCEPTED: Outcome.ACCEPTED,
-    RecordMeaning.REJECTED: Outcome.REJECTED,
-    RecordMeaning.DEFERRED: Outcome.DEFERRED,
-    RecordMeaning.UNCERTAIN: Outcome.UNCERTAIN,
-    RecordMeaning.ABSENT: Outcome.ACCEPTED,
+
+class _Meant(NamedTuple):
+    """What a status means for a record; ``meaning`` is None if the manifest does not know it."""
+
+    meaning: RecordMeaning | None
+    outcome: Outcome
+    created: bool | None = None
+
+
+_MEANT = {
+    meaning: _Meant(meaning, outcome, created)
+    for meaning, outcome, created in (
+        (RecordMeaning.CREATED, Outcome.ACCEPTED, True),
+        (RecordMeaning.UPDATED, Outcome.ACCEPTED, False),
+        (RecordMeaning.ACCEPTED, Outcome.ACCEPTED, None),
+        (RecordMeaning.REJECTED, Outcome.REJECTED, None),
+        (RecordMeaning.DEFERRED, Outcome.DEFERRED, None),
+        (RecordMeaning.UNCERTAIN, Outcome.UNCERTAIN, None),
+        (RecordMeaning.ABSENT, Outcome.ACCEPTED, None),
+    )
 }
-_CREATED = {RecordMeaning.CREATED: True, RecordMeaning.UPDATED: False}
+_UNKNOWN = _Meant(None, Outcome.UNCERTAIN)
 
 
 class Sent(NamedTuple):
@@ -91,9 +103,12 @@ def read_receipts(plan: RestPlan, operation: Operation, body: Any, sent: Sequenc
     results = operation.results
     if results is None or results.match is Match.WHOLE:
         return _whole(results, body, sent)
-    receipts: dict[str, DeliveryReceipt] = {}
+    items = _items(results, body)
     read = _receipt(plan, operation, results)
-    for one, result in _matched(results, _items(results, body), sent):
+    if _in_order(results, items, sent):
+        return [read(one, result) for one, result in zip(sent, items, strict=True)]
+    receipts: dict[str, DeliveryReceipt] = {}
+    for one, result in _matched(results, items, sent):
         if one.key in receipts:
             receipts[one.key] = DeliveryReceipt(
                 key=one.key, outcome=Outcome.UNCERTAIN, code="two_results", sent_sha256=one.digest
@@ -131,6 +146,12 @@ def _items(results: Results, body: Any) -> list[dict[str, Any]]:
     raise UncertainError("answer_does_not_match", "the answer holds no results where the manifest says")
 
 
+def _in_order(results: Results, items: list[dict[str, Any]], sent: Sequence[Sent]) -> bool:
+    """Whether the answer names each of our keys once, in our order, as nearly all do: then there is nothing to look for."""
+    keys = [one.key for one in sent]
+    return results.match is Match.KEY and list(map(results.key, items)) == keys and len(set(keys)) == len(keys)
+
+
 def _matched(results: Results, items: list[dict[str, Any]], sent: Sequence[Sent]) -> Iterator[tuple[Sent, dict[str, Any]]]:
     if results.match is Match.POSITION:
         if len(items) != len(sent):
@@ -148,35 +169,36 @@ def _matched(results: Results, items: list[dict[str, Any]], sent: Sequence[Sent]
 def _receipt(plan: RestPlan, operation: Operation, results: Results) -> Callable[[Sent, dict[str, Any]], DeliveryReceipt]:
     """What reads one result: called for every record, so everything it needs is looked up here."""
     read_code, read_status, read_reference = results.code, results.status, results.reference
-    outcomes, has_status = operation.outcomes, results.has_status
+    told = {word: _MEANT[meaning] for word, meaning in operation.outcomes.items()}  # not once a record: an enum hashes slowly
+    has_status, accepted = results.has_status, _MEANT[RecordMeaning.ACCEPTED]
+    rejected, absent = _MEANT[RecordMeaning.REJECTED], _MEANT[RecordMeaning.ABSENT]
 
     def read(one: Sent, result: dict[str, Any]) -> DeliveryReceipt:
         word = read_code(result)
-        meaning: RecordMeaning | None
         if has_status:
             status = read_status(result)
-            meaning = outcomes.get(status if type(status) is str else as_word(status))
+            meant = told.get(status if type(status) is str else as_word(status), _UNKNOWN)
         elif result:
-            meaning = RecordMeaning.ACCEPTED if word is None else RecordMeaning.REJECTED
+            meant = accepted if word is None else rejected
         else:
-            meaning = None
+            meant = _UNKNOWN
         code = field = None
-        if word is not None or meaning is None or meaning is RecordMeaning.REJECTED:
-            code = safe_code(word, sent=one.data) or ("unknown_status" if meaning is None else "no_reason_given")
-            if meaning is RecordMeaning.REJECTED:
-                meaning = plan.codes.get(as_word(word), meaning)
+        if word is not None or meant is _UNKNOWN or meant is rejected:
+            code = safe_code(word, sent=one.data) or ("unknown_status" if meant is _UNKNOWN else "no_reason_given")
+            if meant is rejected:
+                meant = _MEANT[plan.codes.get(as_word(word), RecordMeaning.REJECTED)]
             name = results.field(result)
             field = plan.mapper.our_name(name) if isinstance(name, str) else None
-        elif meaning is RecordMeaning.ABSENT:
+        elif meant is absent:
             code = ABSENT
         reference = read_reference(result)
         return DeliveryReceipt(
             key=one.key,
-            outcome=Outcome.UNCERTAIN if meaning is None else _OUTCOMES[meaning],
+            outcome=meant.outcome,
             vendor_ref=None if reference is None else safe_reference(reference, sent=one.data),
             code=code,
             field=field,
-            created=None if meaning is None else _CREATED.get(meaning),
+            created=meant.created,
             sent_sha256=one.digest,
         )
 

@@ -114,6 +114,9 @@ def getter(path: Path | None) -> Getter:
     if len(path) == 1:
         name = path[0]
         return lambda item: item.get(name)
+    if len(path) == 2:  # noqa: PLR2004 - error.code: asked of every record, and nearly always not there
+        outer, inner = path
+        return lambda item: None if type(found := item.get(outer)) is not dict else found.get(inner)
     return lambda item: dig(item, path)
 
 

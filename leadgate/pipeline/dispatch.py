@@ -229,10 +229,7 @@ class Dispatcher:
             withdrawn = self._opener.standing(tx, batch)
             erased = self._opener.erased(tx, batch)
         self._vault.expect([(one.wrapped_key, one.key_version) for one in batch])
-        every = [
-            "erased" if one.person_id in erased else self._opener.open(one, withdrawn.get(one.person_id, {}), now)
-            for one in batch
-        ]
+        every = self._opener.open_batch(batch, withdrawn=withdrawn, erased=erased, now=now)
         ready: list[Opened] = []
         for one, opened in zip(batch, every, strict=True):
             if isinstance(opened, str):
