@@ -225,9 +225,8 @@ class Dispatcher:
     def _open(self, batch: Sequence[Claimed], turn: _Round) -> list[Opened]:
         """Ask the gate in the moment of sending, and open what may go."""
         now = self._clock()
-        with self._ledger.snapshot() as tx:
-            withdrawn = self._opener.standing(tx, batch)
-            erased = self._opener.erased(tx, batch)
+        with self._ledger.glance() as tx:
+            withdrawn, erased = self._opener.second_look(tx, batch)
         self._vault.expect([(one.wrapped_key, one.key_version) for one in batch])
         every = self._opener.open_batch(batch, withdrawn=withdrawn, erased=erased, now=now)
         ready: list[Opened] = []

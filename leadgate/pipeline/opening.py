@@ -110,15 +110,13 @@ class Opener:
         self._fields = lru_cache(maxsize=None)(self._disclosed)
 
     def standing(self, tx: Transaction, claimed: Sequence[Claimed]) -> dict[str, dict[str, datetime]]:
-        """What the claimed people took back, read right before the send."""
-        taken = people.withdrawals(tx, {one.person_id for one in claimed})
-        return {
-            person: {purpose: from_micros(moment) for purpose, moment in purposes.items()} for person, purposes in taken.items()
-        }
+        """What the people of these deliveries took back."""
+        return _moments(people.withdrawals(tx, {one.person_id for one in claimed}))
 
-    def erased(self, tx: Transaction, claimed: Sequence[Claimed]) -> set[str]:
-        """Which of the claimed people have no key any more; a claim may be older than the erasure."""
-        return people.erased(tx, {one.person_id for one in claimed})
+    def second_look(self, tx: Transaction, claimed: Sequence[Claimed]) -> tuple[dict[str, dict[str, datetime]], set[str]]:
+        """(``standing``, whose key was destroyed since the claim), read right before the send."""
+        withdrawn, erased = people.second_look(tx, {one.person_id for one in claimed})
+        return _moments(withdrawn), erased
 
     def refuses(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> str | None:
         """Why this delivery must not go, or None; opens nothing."""
@@ -231,6 +229,12 @@ class Opener:
 def _reader(places: Sequence[int]) -> Callable[[Claimed], tuple[Any, ...]]:
     """``itemgetter`` answers a tuple only from two places on."""
     return itemgetter(*places) if len(places) > 1 else lambda one: tuple([one[at] for at in places])
+
+
+def _moments(taken: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, datetime]]:
+    return {
+        person: {purpose: from_micros(moment) for purpose, moment in purposes.items()} for person, purposes in taken.items()
+    }
 
 
 def _agreed(one: Claimed) -> _Agreed:

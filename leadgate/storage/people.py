@@ -60,12 +60,6 @@ def add_identifiers(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
     tx.insert("identifier", ("digest", "person_id", "kind", "key_version"), rows)
 
 
-def erased(tx: Transaction, person_ids: Iterable[str]) -> set[str]:
-    """Those whose key was destroyed."""
-    rows = tx.rows_in("select person_id from person where wrapped_key is null and person_id in :values", list(person_ids))
-    return {row[0] for row in rows}
-
-
 def withdrawals(tx: Transaction, person_ids: Iterable[str]) -> dict[str, dict[str, int]]:
     """By person and purpose: when it was taken back; only people who took something back appear."""
     rows = tx.rows_in("select person_id, purpose, withdrawn_at from withdrawal where person_id in :values", list(person_ids))
@@ -81,7 +75,7 @@ def _taken(rows: Iterable[tuple[str, str, int]]) -> dict[str, dict[str, int]]:
 
 
 def second_look(tx: Transaction, person_ids: Iterable[str]) -> tuple[dict[str, dict[str, int]], set[str]]:
-    """(``withdrawals``, ``erased``) of these people, in one question: it is asked before every batch that is sent."""
+    """(``withdrawals``, those whose key was destroyed), in one question: it is asked before every batch that is sent."""
     rows = tx.rows_in(
         "select person_id, purpose, withdrawn_at from withdrawal where person_id in :values union all"
         " select person_id, null, null from person where wrapped_key is null and person_id in :values",
