@@ -256,9 +256,11 @@ class Admitter:
         for candidate in candidates:
             people_here.recognise(candidate)
             candidate.fingerprints = self._fingerprints(candidate)
-        withdrawn = people.withdrawals(tx, {person for candidate in candidates for person in candidate.matches})
+        # a fingerprint says whose it is: of people the ledger does not hold there is none, and nothing was taken back
+        stored = [(candidate, held) for candidate in candidates if (held := people_here.stored(candidate))] if known else []
+        withdrawn = people.withdrawals(tx, {person for _, held in stored for person in held})
         memory.recall(tx, self._index, candidates, withdrawn)
-        seen = leads.recent_fingerprints(tx, [each for candidate in candidates for each in candidate.fingerprints])
+        seen = leads.recent_fingerprints(tx, [each for candidate, _ in stored for each in candidate.fingerprints])
         for candidate in candidates:
             brand = candidate.lead.brand
             standing = _standing(candidate, withdrawn, _earlier(candidate, seen, since=since[brand]))

@@ -44,6 +44,10 @@ class Recognition:
         self._new: dict[str, str] = {}  # person id -> brand, of people first seen in this batch and admitted
         self._identifiers: dict[bytes, tuple[bytes, str, str, int]] = {}
 
+    def stored(self, candidate: Candidate) -> list[str]:
+        """Those of ``candidate.matches`` whom the ledger holds; of the others it can know nothing."""
+        return [person for person in candidate.matches if person in self._known]
+
     def recognise(self, candidate: Candidate) -> None:
         """Fill ``candidate.matches``; a person nobody knows gets a fresh random id."""
         matches, owner_of = candidate.matches, self._owner
