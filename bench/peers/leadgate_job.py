@@ -18,8 +18,8 @@ from leadgate.wiring.credentials import environment_credentials
 from leadgate.wiring.house import House
 
 ROLE, CONFIG, LEADS = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-#: Seconds between two looks of a dispatcher that found nothing due; Airflow's trigger looks more rarely.
-PAUSE = 0.02
+#: Seconds between two looks of a dispatcher that found nothing due: those of Airflow's trigger (leadgate.airflow.triggers).
+PAUSE = 0.25
 
 
 def receive() -> dict[str, Any]:
