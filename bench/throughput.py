@@ -5,7 +5,8 @@ four fields with a bare hash and remember nothing. Leadgate asks for consent twi
 indexes them blindly, writes a leaf for each admission and each acceptance, and commits every step to the disk (fsync).
 
 The clock runs from the word "go" to the last acceptance; starting, importing and filling Leadgate's inbox are outside it (the
-inbox is timed on a line of its own). Everything happens in a temporary folder and ends with it.
+inbox is timed on a line of its own). One Postgres server lives through all rounds, as a server does, with a new ledger in each.
+Everything happens in a temporary folder and ends with it.
 
     python bench/throughput.py --peers .venv-bench/bin/python [--leads 85000] [--rounds 3] [--only postgres,drt]
 """
@@ -27,8 +28,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
+import psycopg
+from psycopg import sql
 from throughput_input import write_leads, write_settings
 
 from leadgate.postgres import EmbeddedPostgres
@@ -118,14 +121,49 @@ def processes(*started: Process) -> Iterator[None]:
             process.end()
 
 
+class Server:
+    """One embedded Postgres, started when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._postgres = EmbeddedPostgres()
+        self._started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._postgres.stop()
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's."""
+        return self._postgres.pid
+
+    @contextlib.contextmanager
+    def new_ledger(self, name: str) -> Iterator[str]:
+        """The address of an empty database that is dropped afterwards. What was left to write of others is written first."""
+        if not self._started:
+            self._postgres.start(self._folder / "pg")
+            self._started = True
+        self._postgres.create_database(name)
+        self._say(sql.SQL("checkpoint"))
+        yield self._postgres.url(name)
+        self._say(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    def _say(self, statement: sql.Composable) -> None:
+        with psycopg.connect(self._postgres.libpq_url(), autocommit=True) as connection:
+            connection.execute(statement)
+
+
 # -- the contestants ----------------------------------------------------------------------------------------------------------
 
 
 class Bench:
     """Everything the runs share."""
 
-    def __init__(self, folder: Path, *, peers: str, leads: int) -> None:
-        self.folder, self.peers, self.leads = folder, peers, leads
+    def __init__(self, folder: Path, *, peers: str, leads: int, server: Server) -> None:
+        self.folder, self.peers, self.leads, self.server = folder, peers, leads, server
         self.config = write_settings(folder)
         self.documents, self.records = write_leads(folder, self.config, leads)
         self.sink = Process(sys.executable, "sink.py")
@@ -159,14 +197,12 @@ class Bench:
     def _leadgate(self, name: str) -> Run:
         state = self.folder / f"state-{self._turn}"
         state.mkdir()
+        env = os.environ | self._environment(state)
         try:
-            with EmbeddedPostgres() as server:
-                env = os.environ | self._environment(state)
-                if name == "postgres":
-                    server.start(state / "pg")
-                    server.create_database("leadgate")
-                    env["LEADGATE_DATABASE_URL"] = server.url("leadgate")
-                return self._walk(name, env, server.pid if name == "postgres" else None)
+            if name == "sqlite":
+                return self._walk(name, env, None)
+            with self.server.new_ledger(f"leadgate_{self._turn}") as url:
+                return self._walk(name, env | {"LEADGATE_DATABASE_URL": url}, self.server.pid)
         finally:
             shutil.rmtree(state, ignore_errors=True)
 
@@ -277,8 +313,8 @@ def main() -> None:
     names = chosen.only.split(",")
     print(f"{machine()}\n{chosen.leads:,} leads, {chosen.rounds} rounds of {', '.join(names)}", flush=True)
     runs: list[Run] = []
-    with tempfile.TemporaryDirectory(prefix="leadgate-bench-") as folder:
-        bench = Bench(Path(folder), peers=chosen.peers, leads=chosen.leads)
+    with tempfile.TemporaryDirectory(prefix="leadgate-bench-") as folder, Server(Path(folder)) as server:
+        bench = Bench(Path(folder), peers=chosen.peers, leads=chosen.leads, server=server)
         with processes(bench.sink):
             for turn in range(chosen.rounds):
                 print(f"round {turn + 1}", flush=True)
