@@ -120,7 +120,7 @@ def test_a_value_no_leaf_may_say_is_refused_in_the_same_words(holes: tuple[str, 
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("name", EVERY_HOLE)
+@pytest.mark.parametrize("name", sorted(EVERY_HOLE))
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_one_wrong_value_among_right_ones_is_named(name: str, place: int) -> None:
     form = LeafForm(Event.LEAD_ADMITTED, {}, (name,))
