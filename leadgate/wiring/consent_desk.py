@@ -15,7 +15,7 @@ from leadgate.pipeline.notices import Rewritten
 from leadgate.settings import editing
 from leadgate.settings.policies import compose_policies
 from leadgate.storage import notices as stored
-from leadgate.wiring.consents import in_force_of
+from leadgate.wiring.notices import in_force_of
 from leadgate.wiring.parts import Parts
 from schemas.errors import ConfigurationError
 from schemas.policy import BrandPolicy, Notice

@@ -1,32 +1,9 @@
-"""Consents and notices, wired: questions over an open ledger. It refuses to start on a notice that was rewritten."""
+"""The book of consents, wired: questions over an open ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING
-
-from leadgate.pipeline import notices
 from leadgate.pipeline.consents import ConsentBook
-from leadgate.storage import notices as stored
-from leadgate.storage.engine import Ledger
-from schemas.policy import BrandPolicy
-
-if TYPE_CHECKING:  # the parts ask this module for their policies
-    from leadgate.wiring.parts import Parts
-
-
-def registered(policies: Mapping[str, BrandPolicy], ledger: Ledger, *, now: datetime) -> Mapping[str, BrandPolicy]:
-    """The same policies, once every notice of theirs stands in the ledger and in the log as it stands in leadgate.yaml."""
-    in_force = in_force_of(policies)
-    with ledger.snapshot() as tx:
-        known = stored.published(tx)
-    wrong = notices.rewritten(known, in_force)
-    if wrong:
-        raise notices.refusal(wrong)
-    if not notices.up_to_date(known, in_force):
-        ledger.retrying(lambda tx: notices.register(tx, in_force, now=now))
-    return policies
+from leadgate.wiring.parts import Parts
 
 
 def book_of(parts: Parts) -> ConsentBook:
@@ -37,8 +14,3 @@ def book_of(parts: Parts) -> ConsentBook:
         storage=parts.settings.storage,
         retention=parts.settings.retention,
     )
-
-
-def in_force_of(policies: Mapping[str, BrandPolicy]) -> notices.InForce:
-    """By brand: the notices of leadgate.yaml."""
-    return {brand: tuple(policy.notices.values()) for brand, policy in policies.items()}

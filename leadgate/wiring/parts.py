@@ -21,7 +21,7 @@ from leadgate.settings import Settings, compose_policies
 from leadgate.storage import properties, schema
 from leadgate.storage.engine import Ledger
 from leadgate.storage.shred_list import ShredList
-from leadgate.wiring import consents
+from leadgate.wiring import notices
 from leadgate.wiring.credentials import Credentials
 from leadgate.wiring.keys import open_keys, open_log_key, open_log_keys
 from schemas.errors import ConfigurationError
@@ -119,7 +119,7 @@ class Parts:
     @cached_property
     def own_policies(self) -> Mapping[str, BrandPolicy]:
         """The policy of every brand, its notices registered. Raises ConfigurationError naming a notice that was rewritten."""
-        return consents.registered(self.policies, self.ledger, now=self.clock())
+        return notices.registered(self.policies, self.ledger, now=self.clock())
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:

@@ -11,7 +11,7 @@ import pytest
 from leadgate.pipeline import notices
 from leadgate.storage import notices as stored
 from leadgate.storage.engine import Ledger
-from leadgate.wiring.consents import registered
+from leadgate.wiring.notices import registered
 from schemas.errors import ConfigurationError
 from schemas.policy import BrandPolicy, Notice
 from tests.consent.agreements import DAY, NOW, notice, policy
