@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 
 from consent.envelope import KEY_BYTES, WRAPPED_BYTES, pack_wrapped, unpack_wrapped
-from consent.keys.provider import STABLE_VERSION, Wrapped, key_context, require_context
+from consent.keys.provider import STABLE_VERSION, Wrapped, key_context, require_context, unwrapped
 from schemas.errors import ConfigurationError, LeadgateError, VaultError
 
 FORMAT: Final = "leadgate-keyring/1"
@@ -124,25 +124,13 @@ class Keyring:
             raise VaultError("not_authentic", "a wrapped key was changed, or belongs to another keyring") from None
 
     def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
-        found: list[bytes | None] = []
-        for each in wrapped:
-            try:
-                found.append(self.unwrap(each))
-            except VaultError:
-                found.append(None)
-        return found
+        return list(unwrapped(self, wrapped))
 
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         """Nothing is far away here."""
 
     def rewrap_many(self, wrapped: Sequence[Wrapped]) -> list[Wrapped | None]:
-        return [self._rewrap(each) for each in wrapped]
-
-    def _rewrap(self, wrapped: Wrapped) -> Wrapped | None:
-        try:
-            return self.wrap(self.unwrap(wrapped))
-        except VaultError:
-            return None
+        return [None if dek is None else self.wrap(dek) for dek in unwrapped(self, wrapped)]
 
     def derive(self, info: str, length: int, version: int | None = None) -> bytes:
         chosen = self._document.current if version is None else version

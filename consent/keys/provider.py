@@ -8,7 +8,7 @@ because a wrapped key is an opaque blob that names its own construction.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -113,6 +113,20 @@ class KeyRotation(Protocol):
         Without ``keep`` what earlier versions left goes too.
         """
         ...
+
+
+def unwrapped(provider: KeyProvider, wrapped: Iterable[Wrapped]) -> Iterator[bytes | None]:
+    """What ``unwrap`` says of each, in order; None for one that can never be opened, which costs the others nothing.
+
+    For providers: one key is in memory at a time, and none is asked for ahead.
+    """
+    unwrap = provider.unwrap
+    for each in wrapped:
+        try:
+            found = unwrap(each)
+        except VaultError:
+            found = None
+        yield found
 
 
 def key_context(*, tenant: str, table: str, field: str, purpose: str) -> str:

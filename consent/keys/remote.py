@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 
 from consent.envelope import FORMAT, KEY_BYTES, MAGIC
-from consent.keys.provider import STABLE_VERSION, Wrapped, require_context
+from consent.keys.provider import STABLE_VERSION, Wrapped, require_context, unwrapped
 from schemas.errors import ConfigurationError, LeadgateError, VaultError
 
 #: The construction above, in the table of consent.envelope.
@@ -145,13 +145,7 @@ class RemoteKeys:
 
     def unwrap_many(self, wrapped: Sequence[Wrapped]) -> list[bytes | None]:
         self.unwrap_ahead(wrapped)
-        found: list[bytes | None] = []
-        for each in wrapped:
-            try:
-                found.append(self.unwrap(each))
-            except VaultError:
-                found.append(None)
-        return found
+        return list(unwrapped(self, wrapped))
 
     def unwrap_ahead(self, wrapped: Sequence[Wrapped]) -> None:
         wanted: dict[tuple[int, bytes], None] = {}
@@ -167,13 +161,7 @@ class RemoteKeys:
 
     def rewrap_many(self, wrapped: Sequence[Wrapped]) -> list[Wrapped | None]:
         self.unwrap_ahead(wrapped)
-        return [self._rewrap(each) for each in wrapped]
-
-    def _rewrap(self, wrapped: Wrapped) -> Wrapped | None:
-        try:
-            return self.wrap(self.unwrap(wrapped))
-        except VaultError:
-            return None
+        return [None if dek is None else self.wrap(dek) for dek in unwrapped(self, wrapped)]
 
     def _fetch(self, holders: Sequence[tuple[int, bytes]]) -> None:
         for version, _ in holders:

@@ -147,6 +147,18 @@ def test_wrap_opens_under_its_version_only(keyring: Keyring) -> None:
         ring.unwrap(Wrapped(bytes=forged, version=2))
 
 
+def test_one_broken_key_costs_the_others_nothing(keyring: Keyring) -> None:
+    deks = [bytes(range(at, at + 40)) for at in range(2)]
+    first, last = keyring.wrap_many(deks)
+    ring = keyring.with_new_version(now=NOW, random_bytes=counting_bytes(50))
+    page = [first, Wrapped(bytes=b"?", version=1), last]
+    assert ring.unwrap_many(page) == [deks[0], None, deks[1]]
+    again = ring.rewrap_many(page)
+    assert [each and (each.version, ring.unwrap(each)) for each in again] == [(2, deks[0]), None, (2, deks[1])]
+    with pytest.raises(ConfigurationError, match="keyring_stale"):  # which is no fault of a key
+        keyring.unwrap_many([first, *ring.wrap_many(deks)])
+
+
 def test_a_keyring_is_recognised_over_rotations_and_told_from_another(keyring: Keyring) -> None:
     rotated = keyring.with_new_version(now=NOW, random_bytes=counting_bytes(50)).without_version(1)
     other = new_keyring(tenant="acme", now=NOW, random_bytes=counting_bytes(90))
