@@ -15,7 +15,7 @@ Everything here is a keyed digest. A bare hash of a phone is no protection: all 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import BinaryIO, Final
@@ -39,7 +39,6 @@ _email = re.compile(r"[^\s@\x00-\x1f\x7f]{1,256}@[^\s@\x00-\x1f\x7f]{1,255}").fu
 # The same for an address in ASCII, capitals left out: it is lower case and NFC as it stands.
 _plain_email = re.compile(r"[!-?\[-~]{1,256}@[!-?\[-~]{1,255}").fullmatch
 _user = re.compile(rf"(?:{'|'.join(Channel)}):[!-~]{{1,200}}", re.ASCII).fullmatch
-
 
 #: Lengths of what most parts of a fingerprint are.
 _LENGTHS: Final = tuple(length.to_bytes(4, "big") for length in range(512))
@@ -113,7 +112,7 @@ class BlindIndex:
         self._phone = self._macs["phone", current]
         self._email = self._macs["email", current]
         self._user = self._macs["user", current]
-        self._fingerprints = {version: self._keyed("fingerprint", version) for version in self.versions}
+        self._fingerprints = tuple([self._keyed("fingerprint", version) for version in self.versions])
         self._brands: dict[str, list[_Prepared]] = {}
 
     def _keyed(self, field: str, version: int) -> HMAC:
@@ -217,16 +216,12 @@ class BlindIndex:
 
     def fingerprint(self, *parts: str) -> bytes:
         """A digest over parts in order, under the current version: equal parts, equal digest. An empty part is allowed."""
-        return _fingerprints(self._fingerprints.values(), parts)[0]
-
-    def fingerprint_candidates(self, *parts: str) -> tuple[IndexValue, ...]:
-        """The fingerprint under every live version, the current first."""
-        macs = self._fingerprints
-        return tuple(map(IndexValue, macs, _fingerprints(macs.values(), parts)))
+        return _begun(self._fingerprints[0], _fingerprinted(parts)).finalize()
 
     def fingerprints(self, parts: Sequence[str]) -> tuple[bytes, ...]:
-        """The digests of ``fingerprint_candidates``."""
-        return _fingerprints(self._fingerprints.values(), parts)
+        """The ``fingerprint`` under every live version, the current first: asked for every lead."""
+        message = _fingerprinted(parts)
+        return tuple([_begun(mac, message).finalize() for mac in self._fingerprints])
 
     def file_digest(self, stream: BinaryIO) -> str:
         """A keyed digest of everything in ``stream``, in bounded memory; hex. The stream is left at its end."""
@@ -265,19 +260,14 @@ def _brand_prefix(brand: str) -> bytes:
     return len(name).to_bytes(2, "big") + name
 
 
-def _fingerprints(macs: Iterable[HMAC], parts: Sequence[str]) -> tuple[bytes, ...]:
+def _fingerprinted(parts: Sequence[str]) -> bytes:
+    """Each part after its length: injective for any text, never an error that holds it."""
     if not any(parts):
         raise VaultError("context_missing", "a fingerprint of nothing would make all leads duplicates")
     try:
-        message = b"".join([_LENGTHS[len(raw)] + raw for raw in map(str.encode, parts)])
+        return b"".join([_LENGTHS[len(raw)] + raw for raw in map(str.encode, parts)])
     except (IndexError, UnicodeEncodeError):  # longer than usual, or no Unicode: the same in full
-        message = _fingerprinted(parts)
-    return tuple([_begun(mac, message).finalize() for mac in macs])
-
-
-def _fingerprinted(parts: Iterable[str]) -> bytes:
-    """Each part after its length: injective for any text, never an error that holds it."""
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+        encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
     return b"".join([len(raw).to_bytes(4, "big") + raw for raw in encoded])
 
 
