@@ -104,8 +104,7 @@ class Vault:
 
     def new_person_key(self, person_id: str) -> PersonKey:
         """A fresh data key for a new person; store ``wrapped`` and ``key_version``."""
-        secret = self._random(_SECRET_BYTES)
-        return _person_key(person_id, secret, self._provider.wrap(secret))
+        return self.new_person_keys([person_id])[0]
 
     def new_person_keys(self, person_ids: Sequence[str]) -> list[PersonKey]:
         """As ``new_person_key`` for a batch: one round trip where the provider is remote."""
@@ -171,13 +170,7 @@ class Vault:
 
     def seal_submission(self, submission_id: str, body: Personal[bytes]) -> SealedSubmission:
         """Seal what a sender handed in, under a key of its own."""
-        fresh = self._random(_SECRET_BYTES + NONCE_BYTES)
-        secret = fresh[:_SECRET_BYTES]
-        wrapped = self._provider.wrap(secret)
-        header = head(wrapped.version, secret[KEY_BYTES:])
-        row = self._submission_row + id_name(submission_id)
-        envelope = seal(secret[:KEY_BYTES], header, fresh[_SECRET_BYTES:], body.reveal(), row)
-        return SealedSubmission(wrapped_key=wrapped.bytes, key_version=wrapped.version, envelope=envelope)
+        return self.seal_submissions([(submission_id, body)])[0]
 
     def seal_submissions(self, submissions: Sequence[tuple[str, Personal[bytes]]]) -> list[SealedSubmission]:
         """As ``seal_submission`` for several (id, body): one round trip where the provider is remote."""
