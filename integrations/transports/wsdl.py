@@ -144,7 +144,7 @@ def _parse(path: Path, digest: str) -> Document:  # noqa: ARG001 - the digest is
     except (
         ZeepError,
         etree.LxmlError,
-        NotImplementedError,
+        NotImplementedError,  # zeep's word for what it does not read, an include of no file say
         ValueError,
         KeyError,
         IndexError,

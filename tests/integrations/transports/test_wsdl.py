@@ -156,6 +156,18 @@ def test_what_is_no_wsdl_is_named(tmp_path: Path, content: bytes, code: str) -> 
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("ours", "strange", "cause"),
+    [("<xs:element", "<xs:include/><xs:element", "NotImplementedError"), ('binding="t:B"', "", "AttributeError")],
+)
+def test_what_zeep_cannot_read_is_unusable(tmp_path: Path, ours: str, strange: str, cause: str) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text().replace(ours, strange, 1), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=f"wsdl_unusable.*{cause}") as caught:
+        load_wsdl(path)
+    assert caught.value.field == "vendor.wsdl"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_wsdl(tmp_path / "nowhere.wsdl")
