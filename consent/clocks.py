@@ -119,7 +119,7 @@ class Calendar:
             ) from None
         try:
             self._public = holidays.country_holidays(rules.country)
-        except NotImplementedError:
+        except NotImplementedError:  # the library's word for a country that it has no calendar of
             raise ConfigurationError(
                 "unknown_calendar", "no calendar of this country is known; name one that is", field="calendars.country"
             ) from None
