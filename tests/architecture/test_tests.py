@@ -12,6 +12,7 @@ import pytest
 from tests.architecture.tree import ROOT, breach, modules, refuse
 
 _REPLACES = {"unittest.mock", "mock", "pytest_mock", "responses", "requests_mock", "respx", "freezegun", "time_machine", "vcr"}
+#: pytest's ways to leave a test out, or not to mind that it fails: there is none in ours.
 _EXCUSES = {"skip", "skipif", "xfail", "importorskip"}
 #: Longer pauses hide a race; wait for what you wait for.
 _LONGEST_PAUSE = 2.0
