@@ -7,6 +7,8 @@
 Needs Python 3.11 and the package `cryptography`, and shares no code with the program that wrote the package: only RFC 6962 and
 the C2SP formats signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy, tlog-tiles and tlog-proof. Get the key, or the
 policy, by another way than the package. Exit 0: nothing was found. 1: findings, each with its place. 2: it cannot be checked.
+
+All of it is this one text, long as it is: whoever must trust it reads it from top to bottom, and what is read is what runs.
 """
 
 from __future__ import annotations
