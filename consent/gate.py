@@ -56,7 +56,7 @@ _WAYS: Final = frozenset({"phone", "email"})
 
 _NONE: Final[frozenset[str]] = frozenset()
 #: Combinations of purposes and field names that a policy's topics and senders bring about.
-_MOST_WAYS: Final = 512
+_MOST_SHAPES: Final = 512
 
 #: A person can mend these; everything else must not be used.
 MENDABLE: Final = frozenset(
@@ -135,8 +135,8 @@ class Gate:
         self._marketing = frozenset(code for code, purpose in policy.purposes.items() if purpose.marketing is not None)
         self._stale_from = stale_from(policy.notices.values())
         self._opens_at = closed_borders(policy)
-        #: Which way a lead can go hangs on names alone, and most leads have the same: purposes, fields, closed borders.
-        self._ways = lru_cache(maxsize=_MOST_WAYS)(self._reachable)
+        #: Where a lead can go hangs on names alone, and most leads have the same: purposes, fields, closed borders.
+        self._whereto = lru_cache(maxsize=_MOST_SHAPES)(self._reachable)
 
     # -- at admission ---------------------------------------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class Gate:
             against.append(_about_country(lead.country))
         routes: tuple[Route, ...] = ()
         if usable:
-            routes, unreachable = self._ways(tuple(usable), tuple(lead.fields.reveal()), self._closed(now))  # 12, 13
+            routes, unreachable = self._whereto(tuple(usable), tuple(lead.fields.reveal()), self._closed(now))  # 12, 13
             against += unreachable
         if standing.duplicate_of is not None:  # 14
             hint = f"the same request is already under way as lead {standing.duplicate_of}"
