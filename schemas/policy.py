@@ -171,3 +171,4 @@ class DeliveryRules:
     breaker_failures: int = 5  # outages in a row that open the circuit breaker
     breaker_pause: timedelta = timedelta(seconds=30)  # doubles with every failed probe, up to the back-off cap
     batches_per_claim: int = 5  # vendor batches claimed in one transaction
+    express: bool = True  # admission sends what it admitted at once to destinations that are well

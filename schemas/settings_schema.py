@@ -64,6 +64,7 @@ class DeliverySchema(Part):
     breaker_failures = count()
     breaker_pause = Duration()
     batches_per_claim = count()
+    express = fields.Boolean(error_messages={"invalid": "must be true or false"})
 
 
 class SourceSchema(Part):

@@ -1,6 +1,6 @@
 """The stations of a lead as Airflow's assets: they draw the lineage in the UI and wake the next DAG. They carry no record.
 
-inbox -> admit -> outbox -> dispatch -> receipts -> seal -> checkpoint
+inbox -> admit -> outbox -> dispatch -> receipts -> seal -> checkpoint; what goes express: inbox -> admit -> receipts
 """
 
 from __future__ import annotations

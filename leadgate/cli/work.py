@@ -40,14 +40,20 @@ def collect() -> None:
 
 
 @app.command(rich_help_panel="Work")
-def admit(seconds: Seconds = 3600) -> None:
-    """Decide what waits in the inbox: admit, quarantine or refuse."""
+def admit(
+    seconds: Seconds = 3600,
+    send: Annotated[bool, typer.Option("--send", help="Send what is admitted at once, to destinations that are well.")] = False,
+) -> None:
+    """Decide what waits in the inbox: admit, quarantine or refuse. What is admitted waits for `leadgate dispatch`.
+
+    `accepted` counts what was sent with `--send` and has arrived; what could not go at once is queued.
+    """
     with house() as opened, screen.err.status("admitting ...") as status:
 
         def show(count: AdmitCount) -> None:
             status.update(f"admitting ... {count.taken} decided")
 
-        screen.out.print(counts_line("decided", opened.admit(seconds=seconds, progress=show).as_dict()))
+        screen.out.print(counts_line("decided", opened.admit(seconds=seconds, send=send, progress=show).as_dict()))
 
 
 @app.command(rich_help_panel="Work")

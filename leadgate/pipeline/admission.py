@@ -1,5 +1,5 @@
 """What one transaction of the gate writes, collected row by row and written together: the vault's rows, the outbox, the
-decisions and their leaves. It decides nothing.
+decisions and their leaves; and what goes express from there. It decides nothing.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from consent.audit.digest import consent_columns_digest, lead_columns_digest
 from consent.audit.facts import code_word, code_words, route_words
 from consent.audit.leaf_form import LeafForm
 from consent.vault import PersonKey, Vault
+from leadgate.pipeline.opening import HandOver, InHand
 from leadgate.pipeline.recognition import Candidate
 from leadgate.pipeline.recorder import Recorder
 from leadgate.storage import inbox, leads, log, outbox, people
@@ -22,6 +24,7 @@ from leadgate.storage.clock import rfc3339, to_micros
 from leadgate.storage.engine import Transaction
 from leadgate.storage.ids import stream_of_ids
 from leadgate.storage.inbox import Waiting
+from leadgate.storage.outbox import Claimed
 from schemas.audit import LeafValue
 from schemas.consent_record import CONSENT_SCHEMA_VERSION
 from schemas.submission import Withdrawal
@@ -33,6 +36,7 @@ Row = tuple[object, ...]
 _LEAD: Final = SubmissionKind.LEAD.value
 _WITHDRAWAL: Final = SubmissionKind.WITHDRAWAL.value
 _QUEUED: Final = Outcome.QUEUED.value
+_CLAIMED: Final = Outcome.CLAIMED.value
 #: Ids made at once: a lead, its consent record and a delivery or two for each of a hundred.
 _IDS: Final = 400
 #: What differs from lead to lead in the leaf of an admission, in the order in which a leaf writes it.
@@ -71,7 +75,15 @@ def _form(
 class Admission:
     """Everything one transaction writes."""
 
-    def __init__(self, *, at: datetime, vault: Vault, pseudonyms: Mapping[str, Callable[[str], str]]) -> None:
+    def __init__(
+        self,
+        *,
+        at: datetime,
+        vault: Vault,
+        pseudonyms: Mapping[str, Callable[[str], str]],
+        express: Mapping[str, HandOver] = MappingProxyType({}),
+    ) -> None:
+        """``express`` are the destinations that are sent to at once; each takes its deliveries in."""
         self.now = to_micros(at)
         self.recorder = Recorder(at=at)
         self.withdrawals = 0
@@ -79,6 +91,7 @@ class Admission:
         self.admitted: list[Row] = []
         self._vault = vault
         self._pseudonyms = pseudonyms
+        self.express = express
         self._ids = stream_of_ids(self.now, block=_IDS)
         self._persons: Sequence[Row] = ()
         self._identifiers: Sequence[Row] = ()
@@ -104,8 +117,8 @@ class Admission:
         lead, one, consent, now = candidate.lead, candidate.waiting, candidate.lead.consent, self.now
         lead_id, consent_id, person_id, brand = next(self._ids), next(self._ids), key.person_id, lead.brand
         sealed = self._vault.seal_lead(key, lead_id, lead.fields)
-        told = consent.purposes, consent.notice_id, consent.notice_version, consent.text_sha256
-        form, purposes, names = _form(brand, told, tuple(candidate.fields), verdict.routes, verdict.policy_version)
+        terms = consent.purposes, consent.notice_id, consent.notice_version, consent.text_sha256
+        form, purposes, names = _form(brand, terms, tuple(candidate.fields), verdict.routes, verdict.policy_version)
         given_at = to_micros(consent.given_at)
         committed = (
             lead_id, person_id, one.submission_id, consent_id, brand, str(lead.channel), str(lead.language), lead.topic,
@@ -119,10 +132,19 @@ class Admission:
         self._leads.append((*committed, sealed.envelope, candidate.fingerprints[0]))
         self._consents.append(agreed)
         for route in verdict.routes:
-            pseudonym = self._pseudonyms[route.destination](lead_id)
-            self.deliveries.append(
-                (next(self._ids), lead_id, person_id, route.destination, route.purpose, pseudonym, _QUEUED, 0, now, now)
-            )
+            delivery_id, pseudonym = next(self._ids), self._pseudonyms[route.destination](lead_id)
+            told = delivery_id, lead_id, person_id, route.destination, route.purpose, pseudonym
+            handed = self.express.get(route.destination)
+            if handed is None:
+                self.deliveries.append((*told, _QUEUED, 0, now, now, None, None))
+                continue
+            worker, until = handed.claim
+            self.deliveries.append((*told, _CLAIMED, 1, now, now, until, worker))
+            claimed = Claimed._make((
+                delivery_id, lead_id, person_id, route.purpose, pseudonym, 1, *committed[4:9], one.received_at,
+                sealed.envelope, key.wrapped, key.key_version, consent_id, *agreed[3:-1],
+            ))  # fmt: skip
+            handed.records[delivery_id] = InHand(claimed, key, candidate.fields)
         self.admitted.append((one.submission_id, _LEAD, brand, person_id, lead_id))
         self.recorder.fill(
             form,

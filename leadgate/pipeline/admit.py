@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from consent.blind_index import BlindIndex
@@ -22,7 +22,9 @@ from integrations.contract.source import Source
 from leadgate.pipeline import fingerprint, in_step, memory, withdraw
 from leadgate.pipeline.admission import Admission
 from leadgate.pipeline.counts import Tally
+from leadgate.pipeline.express import Express
 from leadgate.pipeline.heap import quiet_heap
+from leadgate.pipeline.opening import HandOver
 from leadgate.pipeline.recognition import Candidate, Recognition
 from leadgate.storage import inbox, leads, people
 from leadgate.storage.clock import from_micros, to_micros
@@ -44,7 +46,10 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmitCount:
-    """``taken`` = admitted + quarantined + refused; ``withdrawals`` are among the admitted; ``deliveries`` were queued."""
+    """``taken`` = admitted + quarantined + refused; ``withdrawals`` are among the admitted.
+
+    ``deliveries`` were queued; ``accepted`` of them went express and have arrived.
+    """
 
     taken: int = 0
     admitted: int = 0
@@ -52,6 +57,7 @@ class AdmitCount:
     refused: int = 0
     withdrawals: int = 0
     deliveries: int = 0
+    accepted: int = 0
 
     def __add__(self, other: AdmitCount) -> AdmitCount:
         mine, theirs = asdict(self), asdict(other)
@@ -89,8 +95,15 @@ class Admitter:
         self._pseudonym = {name: pseudonyms.for_destination(name, key_length=length) for name, length in key_lengths.items()}
 
     @quiet_heap()
-    def run(self, *, seconds: float, batch: int = BATCH, progress: Callable[[AdmitCount], None] | None = None) -> AdmitCount:
-        """Decide until the inbox is empty or ``seconds`` have passed.
+    def run(
+        self,
+        *,
+        seconds: float,
+        batch: int = BATCH,
+        progress: Callable[[AdmitCount], None] | None = None,
+        express: Express | None = None,
+    ) -> AdmitCount:
+        """Decide until the inbox is empty or ``seconds`` have passed; what is admitted is sent by ``express``, where it can be.
 
         On Postgres a full inbox is worked off by two threads, as two of these processes would: while the database writes what
         one has decided, the other understands the next batch.
@@ -100,7 +113,9 @@ class Admitter:
         def work() -> None:
             with tally.ending():
                 while not tally.failed:
-                    count = self._ledger.retrying(lambda tx: self._batch(tx, batch))
+                    count, handed = self._ledger.retrying(lambda tx: self._batch(tx, batch, express))
+                    if express is not None:
+                        count = replace(count, accepted=express.send(handed))
                     tally.add(count)
                     if count.taken < batch or tally.over():
                         return
@@ -114,13 +129,13 @@ class Admitter:
             other.result()
         return tally.total
 
-    def _batch(self, tx: Transaction, limit: int) -> AdmitCount:
+    def _batch(self, tx: Transaction, limit: int, express: Express | None) -> tuple[AdmitCount, Mapping[str, HandOver]]:
         waiting = inbox.take(tx, limit)
         if not waiting:
-            return AdmitCount()
+            return AdmitCount(), {}
         now = self._clock()
         vault = self._vault.for_one_batch()
-        step = Admission(at=now, vault=vault, pseudonyms=self._pseudonym)
+        step = Admission(at=now, vault=vault, pseudonyms=self._pseudonym, express=express.open(tx) if express else {})
         candidates: list[Candidate] = []
         withdrawals: list[tuple[Waiting, Withdrawal]] = []
         with self._understanding:
@@ -131,7 +146,7 @@ class Admitter:
             self._withdraw(tx, step, one, withdrawal, now)
         self._decide(tx, step, candidates, now, vault=vault)
         step.write(tx)
-        return AdmitCount(
+        count = AdmitCount(
             taken=len(waiting),
             admitted=len(step.admitted),
             quarantined=step.count(SubmissionState.QUARANTINED),
@@ -139,6 +154,7 @@ class Admitter:
             withdrawals=step.withdrawals,
             deliveries=len(step.deliveries),
         )
+        return count, step.express
 
     # -- understanding ---------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ Argument for exactly one effect, in the numbers the code carries:
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,12 +29,12 @@ from leadgate.pipeline import turn as turns
 from leadgate.pipeline.counts import DispatchCount, Tally
 from leadgate.pipeline.doubt import Doubts
 from leadgate.pipeline.heap import quiet_heap
-from leadgate.pipeline.opening import Opened, Opener
+from leadgate.pipeline.opening import HandOver, InHand, Opened, Opener
 from leadgate.pipeline.outcome import Outcomes
 from leadgate.storage import log, outbox, throttle
-from leadgate.storage.clock import to_micros
+from leadgate.storage.clock import from_micros, to_micros
 from leadgate.storage.engine import Ledger, Transaction
-from leadgate.storage.outbox import Claimed
+from leadgate.storage.outbox import Claim, Claimed
 from schemas.errors import ConfigurationError, DeliveryError, TerminalError, TransientError, UncertainError
 from schemas.policy import BrandPolicy, DeliveryRules
 
@@ -42,10 +43,13 @@ from schemas.policy import BrandPolicy, DeliveryRules
 class _Round:
     """What one claim of a few batches came to."""
 
+    worker: str
     settled: Outcomes
     failures: int
     lease_until: datetime
-    full: bool  # more may be due
+    full: bool = False  # more may be due
+    in_hand: Mapping[str, InHand] = field(default_factory=dict)
+    patience: float = math.inf  # until when (time.monotonic) a call may begin
     code: str | None = None
     stop: DeliveryError | None = None
     rest: bool = False  # the rate limit gives us no turn within this lease
@@ -150,6 +154,28 @@ class Dispatcher:
                 if turn.stop is not None or turn.rest:
                     return
 
+    # -- express -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def limited(self) -> bool:
+        """Whether calls must wait for their turn."""
+        return bool(self._connector.limits.calls_per_second)
+
+    def hand_over(self) -> HandOver:
+        """A claim for deliveries that are about to be queued, and room for them."""
+        return HandOver(Claim(self._worker, to_micros(self._clock() + self._rules.lease)), {})
+
+    def send(self, handed: HandOver, *, seconds: float) -> tuple[DispatchCount, bool]:
+        """Send what was committed under its claim; answer what became of it, and whether the destination is well.
+
+        After ``seconds`` no further call is begun: the rest is queued.
+        """
+        patience, until = time.monotonic() + seconds, from_micros(handed.claim.until)
+        turn = _Round(handed.claim.worker, self._outcomes(), 0, until, in_hand=handed.records, patience=patience)
+        self._work_off([each.claimed for each in handed.records.values()], turn)
+        well = turn.stop is None and not turn.rest and not turn.failures and time.monotonic() < patience
+        return turn.count, well
+
     # -- one round ---------------------------------------------------------------------------------------------------------
 
     def _round(self, worker: str, *, probe: bool, failures: int) -> _Round | None:
@@ -159,21 +185,32 @@ class Dispatcher:
         claimed = self._claim(worker, most, lease_until)
         if not claimed:
             return None
-        outcomes = Outcomes(
+        turn = _Round(worker, self._outcomes(), failures, lease_until, full=len(claimed) == most)
+        self._work_off(claimed, turn)
+        return turn
+
+    def _outcomes(self) -> Outcomes:
+        return Outcomes(
             destination=self.destination, vault=self._vault, rules=self._rules, versions=self._versions, now=self._clock
         )
-        turn = _Round(settled=outcomes, failures=failures, lease_until=lease_until, full=len(claimed) == most)
+
+    def _work_off(self, claimed: Sequence[Claimed], turn: _Round) -> None:
+        size = self._connector.manifest.capabilities.batch_size
         for start in range(0, len(claimed), size):
             batch = claimed[start : start + size]
             with self._door:
-                if turn.stop is None and not turn.rest and self._clock() + self._call_budget < lease_until:
+                if self._may_call(turn):
                     self._send(batch, turn)
                 else:
-                    outcomes.give_back(batch)
-        self._settle(worker, turn)
+                    turn.settled.give_back(batch)
+        self._settle(turn)
         if turn.fault is not None:
             raise turn.fault
-        return turn
+
+    def _may_call(self, turn: _Round) -> bool:
+        if turn.stop is not None or turn.rest or time.monotonic() >= turn.patience:
+            return False
+        return self._clock() + self._call_budget < turn.lease_until
 
     def _claim(self, worker: str, limit: int, lease_until: datetime) -> list[Claimed]:
         return self._ledger.retrying(
@@ -227,8 +264,9 @@ class Dispatcher:
         now = self._clock()
         with self._ledger.glance() as tx:
             withdrawn, erased = self._opener.second_look(tx, batch)
-        self._vault.expect([(one.wrapped_key, one.key_version) for one in batch])
-        every = self._opener.open_batch(batch, withdrawn=withdrawn, erased=erased, now=now)
+        if not turn.in_hand:
+            self._vault.expect([(one.wrapped_key, one.key_version) for one in batch])
+        every = self._opener.open_batch(batch, withdrawn=withdrawn, erased=erased, now=now, in_hand=turn.in_hand)
         ready: list[Opened] = []
         for one, opened in zip(batch, every, strict=True):
             if isinstance(opened, str):
@@ -242,7 +280,7 @@ class Dispatcher:
         latest = lease_until - self._call_budget
         return turns.wait(self._ledger, self._connector, latest=latest, clock=self._clock, sleep=self._sleep)
 
-    def _settle(self, worker: str, turn: _Round) -> None:
+    def _settle(self, turn: _Round) -> None:
         """Argument 5: outcomes and leaves in one transaction, of those that are still ours."""
         outcomes = turn.settled
         now = self._clock()
@@ -252,7 +290,7 @@ class Dispatcher:
             open_until = now + min(doubled, self._rules.backoff_cap)
 
         def work(tx: Transaction) -> set[str]:
-            mine = outbox.settle(tx, worker, outcomes.rows)
+            mine = outbox.settle(tx, turn.worker, outcomes.rows)
             log.append(tx, outcomes.leaves(mine, at=now))
             throttle.record(
                 tx,

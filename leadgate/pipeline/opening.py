@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
 from sys import intern
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from consent.vault import PersonKey, Vault
 from leadgate.storage import people
 from leadgate.storage.clock import from_micros, rfc3339, to_micros
 from leadgate.storage.engine import Transaction
-from leadgate.storage.outbox import Claimed
+from leadgate.storage.outbox import Claim, Claimed
 from schemas.delivery import Disclosure
 from schemas.errors import VaultError
 from schemas.fields.zones import zones_of_phone
@@ -66,6 +67,24 @@ class Opened(msgspec.Struct, frozen=True):
     disclosure: Disclosure
     key: PersonKey
     names: list[str]  # of the fields that are told
+
+
+class InHand(NamedTuple):
+    """A delivery whose person is still open, because its lead was sealed a moment ago; memory only."""
+
+    claimed: Claimed
+    key: PersonKey
+    fields: Mapping[str, str]
+
+
+class HandOver(NamedTuple):
+    """What one batch of admission gives to one destination: deliveries that were queued under ``claim``, by id."""
+
+    claim: Claim
+    records: dict[str, InHand]
+
+
+_NOTHING_IN_HAND: Final[Mapping[str, InHand]] = MappingProxyType({})
 
 
 class _Agreed(NamedTuple):
@@ -143,8 +162,12 @@ class Opener:
         withdrawn: Mapping[str, Mapping[str, datetime]],
         erased: Collection[str],
         now: datetime,
+        in_hand: Mapping[str, InHand] = _NOTHING_IN_HAND,
     ) -> list[Opened | str]:
-        """For each delivery what ``open`` answers. ``withdrawn`` and ``erased`` say what became of people since the claim."""
+        """For each delivery what ``open`` answers. ``withdrawn`` and ``erased`` say what became of people since the claim.
+
+        Nothing is unsealed for a delivery that is ``in_hand`` (by id).
+        """
         shapes: dict[tuple[str, ...], _Told] = {}
         answers: list[Opened | str] = []
         for one in batch:
@@ -157,7 +180,7 @@ class Opener:
                 reason = "erased"
             elif one.person_id in withdrawn or not told.earliest <= one.given_at <= told.latest:
                 reason = self.refuses(one, withdrawn.get(one.person_id, {}), now)
-            answers.append(reason or self._opened(one, told.fields, now))
+            answers.append(reason or self._opened(one, told.fields, now, in_hand.get(one.delivery_id)))
         return answers
 
     def open(self, one: Claimed, withdrawn: Mapping[str, datetime], now: datetime) -> Opened | str:
@@ -195,14 +218,18 @@ class Opener:
                 return _NOBODY
         return to_micros(earliest), to_micros(latest)
 
-    def _opened(self, one: Claimed, told: _Fields | None, now: datetime) -> Opened | str:
+    def _opened(self, one: Claimed, told: _Fields | None, now: datetime, in_hand: InHand | None = None) -> Opened | str:
         if one.sealed is None or one.wrapped_key is None or one.key_version is None or told is None:
             return "erased"
-        try:
-            key = self._vault.unwrap_person_key(one.person_id, one.wrapped_key, one.key_version)
-            fields = self._vault.open_lead(key, one.lead_id, one.sealed, told.sealed).reveal()
-        except VaultError as error:
-            return f"seal_{error.code}"
+        if in_hand is not None:
+            key, every = in_hand.key, in_hand.fields
+            fields = {name: every[name] for name in told.sealed if name in every}
+        else:
+            try:
+                key = self._vault.unwrap_person_key(one.person_id, one.wrapped_key, one.key_version)
+                fields = self._vault.open_lead(key, one.lead_id, one.sealed, told.sealed).reveal()
+            except VaultError as error:
+                return f"seal_{error.code}"
         for name, value in zip(told.plain, told.values(one), strict=True):
             fields[name] = value
         for name, at in told.moments:

@@ -74,6 +74,11 @@ def decide_otherwise(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: in
     tx.update("submission", "submission_id", columns, rows, always={"lead_id": "null", "decided_at": str(at)})
 
 
+def waits(tx: Transaction) -> bool:
+    """Whether anything is undecided."""
+    return bool(tx.rows("select 1 from submission where state = 'received' limit 1"))
+
+
 def oldest_waiting(tx: Transaction) -> int | None:
     """When the oldest undecided submission came in, or None."""
     return tx.rows("select min(received_at) from submission where state = 'received'")[0][0]  # type: ignore[no-any-return]

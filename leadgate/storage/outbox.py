@@ -26,7 +26,16 @@ _DELIVERY_COLUMNS = (
     "attempt",
     "created_at",
     "not_before",
+    "lease_until",
+    "worker",
 )
+
+
+class Claim(NamedTuple):
+    """Who may send, and until when (micros); after that nobody knows whether it was sent."""
+
+    worker: str
+    until: int
 
 
 class Claimed(NamedTuple):
@@ -83,7 +92,7 @@ _CLAIMED = (
 
 
 def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Queue deliveries, values in the order of the columns above."""
+    """Queue deliveries, values in the order of the columns above; those of a claim are theirs who make it."""
     tx.insert("delivery", _DELIVERY_COLUMNS, rows)
 
 

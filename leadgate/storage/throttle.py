@@ -15,6 +15,11 @@ class Standing:
     open_until: int | None
     next_call_at: int
 
+    @property
+    def well(self) -> bool:
+        """Whether nothing went wrong since the last success."""
+        return not self.failures and self.open_until is None
+
 
 def read(tx: Transaction, destination: str) -> Standing:
     """The destination's standing; a destination never called is in good standing."""

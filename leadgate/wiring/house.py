@@ -6,7 +6,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from leadgate.pipeline.collect import CollectCount, Collector
 from leadgate.pipeline.counts import DispatchCount
 from leadgate.pipeline.dispatch import Dispatcher
 from leadgate.pipeline.erase import Erased
+from leadgate.pipeline.express import Express
 from leadgate.pipeline.opening import Opener
 from leadgate.pipeline.plan import DestinationPlan, Planner
 from leadgate.pipeline.receive import Receiver
@@ -35,7 +36,7 @@ from leadgate.pipeline.retention import Retention, RetentionCount
 from leadgate.pipeline.told import TellCount
 from leadgate.pipeline.withdraw import Withdrawn
 from leadgate.settings import load
-from leadgate.storage import leads, log, outbox, people, reports, schema
+from leadgate.storage import inbox, leads, log, outbox, people, reports, schema
 from leadgate.storage.clock import to_micros
 from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.outbox import DeadLetter
@@ -47,7 +48,7 @@ from leadgate.wiring.log import Logbook, LogCount
 from leadgate.wiring.parts import Clock, Parts, unknown_destination, utc_now
 from leadgate.wiring.recipients import RecipientDesk
 from leadgate.wiring.rotation import KeyDesk
-from schemas.errors import DeliveryError
+from schemas.errors import ConfigurationError, DeliveryError
 from schemas.policy import DeliveryRules
 from schemas.submission import Withdrawal
 from schemas.vocabulary import PersonState, SubmissionState
@@ -85,11 +86,27 @@ class House(Parts):
             clock=self.clock,
         )
 
-    def admit(self, *, seconds: float = 50, progress: Callable[[AdmitCount], None] | None = None) -> AdmitCount:
-        """Decide what waits in the inbox."""
-        count = self.admitter.run(seconds=seconds, progress=progress)
+    def admit(
+        self, *, seconds: float = 50, send: bool = False, progress: Callable[[AdmitCount], None] | None = None
+    ) -> AdmitCount:
+        """Decide what waits in the inbox. ``send``: what is admitted goes out at once, wherever it may."""
+        express = self.express() if send else None
+        count = self.admitter.run(seconds=seconds, progress=progress, express=express)
         _log.info("inbox decided", counts=count.as_dict())
+        for destination, sent in express.counts.items() if express else ():
+            _log.info("destination served at once", destination=destination, counts=sent.as_dict())
         return count
+
+    def express(self) -> Express | None:
+        """The way at once to every destination that can be spoken to; None if nothing waits or leadgate.yaml forbids it."""
+        with self.ledger.glance() as tx:
+            if not self.settings.delivery.express or not inbox.waits(tx):
+                return None
+        ready: dict[str, Dispatcher] = {}
+        for name in self.settings.destinations:
+            with suppress(ConfigurationError, DeliveryError):  # dispatch, whose task it is, says what is to be mended
+                ready[name] = self.dispatcher(name)
+        return Express(ready)
 
     def destinations(self) -> list[str]:
         """Destinations with something due now."""

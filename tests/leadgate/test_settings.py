@@ -209,6 +209,7 @@ CASES: list[tuple[Change, str, str]] = [
         "did you mean 'callback'?",
     ),
     (lambda d: d["delivery"].update(attempts=0), "delivery.attempts", "at least 1"),
+    (lambda d: d["delivery"].update(express="sometimes"), "delivery.express", "must be true or false"),
     (lambda d: d.update(keys={"provider": "vault_transit"}), "keys.connection", "Vault's address"),
     (lambda d: d.update(keys={"provider": "cloud"}), "keys.provider", "vault_transit"),
     (lambda d: d["analytics"].update(k=2), "analytics.k", "at least 3"),

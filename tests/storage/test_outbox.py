@@ -45,7 +45,8 @@ def _queue(ledger: Ledger, count: int, *, due: int = _NOW, destination: str = "c
                 ],
                 [(consent_id, f"p{lead_id[1:]}", "lada", "callback", "n", "1", "ru", "t", "comment", "", 3, 4, "1")],
             )
-            outbox.add(tx, [(delivery_id, lead_id, f"p{lead_id[1:]}", destination, "callback", "k" * 26, "queued", 0, 0, due)])
+            row = (delivery_id, lead_id, f"p{lead_id[1:]}", destination, "callback", "k" * 26, "queued", 0, 0, due, None, None)
+            outbox.add(tx, [row])
     return deliveries
 
 
