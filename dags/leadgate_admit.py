@@ -1,4 +1,4 @@
-"""Decides what waits in the inbox: admit, quarantine or refuse."""
+"""Decides what waits in the inbox: admit, quarantine or refuse; and sends what is admitted at once, where it can."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
-from leadgate.airflow.assets import INBOX, OUTBOX
+from leadgate.airflow.assets import INBOX, OUTBOX, RECEIPTS
 from leadgate.airflow.deadlines import late_after
 from leadgate.airflow.tasks import DEFAULT_ARGS, counts_only, house, skip_unless
 
@@ -16,6 +16,11 @@ DOC = """
 Starts within a second or two of a submission, and every minute anyway. Takes what nobody decided yet, oldest first, checks it
 against the schemas and the consent, and admits it (the identity is sealed, one delivery is queued for each destination), puts
 it into quarantine (a person may mend it) or refuses it. It ends when the inbox is empty or its time is up.
+
+What is admitted is sent at once (*express*), to every destination that is well. All the rest is left to `leadgate_dispatch`: one
+with an outage since its last success, with a rate limit, without credentials, or slower than a second for a batch. Trouble of a
+destination never makes this DAG red. `accepted` counts what has arrived that way; `delivery.express: false` in `leadgate.yaml`
+switches it off.
 
 ### What late means
 A run that has not ended ten minutes after it was queued: an alert `run_is_late` is written to `.airflow/alerts.jsonl`.
@@ -34,8 +39,8 @@ A run that has not ended ten minutes after it was queued: an alert `run_is_late`
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("* * * * * 25", timezone="UTC"), assets=[INBOX]),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    # one run drains the inbox; what arrives meanwhile is seen by it or starts the next
-    max_active_runs=1,
+    # one run drains the inbox; while it is busy with many, or waits for a destination, another one helps
+    max_active_runs=2,
     dagrun_timeout=timedelta(minutes=20),
     deadline=[late_after("leadgate_admit", minutes=10)],
     default_args=dict(DEFAULT_ARGS),
@@ -46,13 +51,13 @@ def leadgate_admit() -> None:
     """Inbox to outbox."""
 
     @task(
-        outlets=[OUTBOX],
+        outlets=[OUTBOX, RECEIPTS],
         execution_timeout=timedelta(minutes=8),
-        doc_md="Decides the inbox in batches, each in one transaction; skipped if it was empty. Safe to clear or kill.",
+        doc_md="Decides the inbox in batches, each in one transaction, and sends; skipped if it was empty. Safe to clear or kill.",
     )
     def admit() -> dict[str, Any]:
         with house() as opened:
-            told = counts_only(opened.admit(seconds=240))
+            told = counts_only(opened.admit(seconds=240, send=True))
         skip_unless(told, "taken")
         return told
 

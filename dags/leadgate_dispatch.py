@@ -13,8 +13,8 @@ from leadgate.airflow.tasks import DEFAULT_ARGS, by_hand, counts_only, house
 
 DOC = """
 ### What it does
-Starts when leads were admitted, when a deferred delivery comes due, and every minute anyway. `due` names the destinations that
-have something to do; `send` runs once for each, claims deliveries in batches, asks the gate again, opens exactly the fields the
+Starts when leads were admitted, when a deferred delivery comes due, and every minute anyway. On a good day `leadgate_admit` has
+sent most of it already, and nothing is due. `due` names the destinations that have something to do; `send` runs once for each, claims deliveries in batches, asks the gate again, opens exactly the fields the
 destination is told, sends, and writes down what became of every record. What is in doubt is read back before it is sent again.
 
 ### What late means

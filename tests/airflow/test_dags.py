@@ -65,7 +65,7 @@ def test_the_lineage_runs_from_inbox_to_checkpoint(bag: Any) -> None:
         return bag.dags[dag_id].get_task(task_id)
 
     assert names(task("leadgate_files", "collect").outlets) == {"leadgate-inbox"}
-    assert names(task("leadgate_admit", "admit").outlets) == {"leadgate-outbox"}
+    assert names(task("leadgate_admit", "admit").outlets) == {"leadgate-outbox", "leadgate-receipts"}
     assert names(task("leadgate_seal", "seal").inlets) == {"leadgate-receipts"}
     assert names(task("leadgate_seal", "seal").outlets) == {"leadgate-checkpoint"}
     assert names(task("leadgate_verify", "verify").inlets) == {"leadgate-checkpoint"}
