@@ -1,11 +1,11 @@
 """Kills the worker with SIGKILL at random moments, lets fresh ones finish, and counts at the destinations what was lost or
 doubled.
 
-One run: some leads are handed in, and a real process receives, admits, dispatches and seals them. It is killed at a random
-moment, mostly of admission or dispatch; the next one may be killed too. Then fresh processes go on until nothing waits. The two
-destinations live in a process of their own and stay alive: an upserting CRM (REST) and a call center that makes a double of
-every repetition (SOAP). A request that was on its way when the worker died is carried out after its death, as a real vendor
-would.
+One run: some leads are handed in, and a real process receives, admits, dispatches and seals them; more than half of these
+processes send express, in admission. It is killed at a random moment, mostly of admission or dispatch; the next one may be
+killed too. Then fresh processes go on until nothing waits. The two destinations live in a process of their own and stay alive:
+an upserting CRM (REST) and a call center that makes a double of every repetition (SOAP). A request that was on its way when the
+worker died is carried out after its death, as a real vendor would.
 
 After each run the destinations are asked: every lead must stand there exactly once, and the log must verify.
 
@@ -61,6 +61,8 @@ _GIVE_UP = 120.0  # seconds for one run to drain
 #: Where the next worker dies; within a phase every moment is as likely as another.
 _DEATHS = ("receive", "admit", "admit", "admit", "admit", "dispatch", "dispatch", "dispatch", "dispatch", "seal")
 _KILLED_AGAIN = 0.3
+#: How many of the workers send what they admit at once.
+_EXPRESS = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +130,8 @@ def submissions(house: House, plan: Plan, start: int, count: int) -> list[Submis
     ]
 
 
-def work(plan: Plan, start: int, count: int, phase: Any) -> None:
-    """Receive, admit, dispatch and seal until nothing waits; then end with 0."""
+def work(plan: Plan, start: int, count: int, send: bool, phase: Any) -> None:
+    """Receive, admit (and send express, if ``send``), dispatch and seal until nothing waits; then end with 0."""
 
     def at(name: str) -> None:
         phase.value = PHASES.index(name)
@@ -142,7 +144,7 @@ def work(plan: Plan, start: int, count: int, phase: Any) -> None:
             house.receiver.commit(batch[part : part + 40])
         while True:
             at("admit")
-            house.admitter.run(seconds=30, batch=60)
+            house.admitter.run(seconds=30, batch=60, express=house.express() if send else None)
             at("dispatch")
             for dispatcher in connectors:
                 with suppress(DeliveryError):
@@ -259,7 +261,8 @@ class Runs:
 
     def _start(self) -> ForkServerProcess:
         self._phase.value = 0
-        arguments = (self._plan, self._number * self._leads, self._leads, self._phase)
+        send = self._chance.random() < _EXPRESS
+        arguments = (self._plan, self._number * self._leads, self._leads, send, self._phase)
         worker = self._context.Process(target=work, args=arguments, daemon=True)
         worker.start()
         return worker

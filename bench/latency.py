@@ -200,9 +200,10 @@ def steps(stage: Stage, walks: Sequence[Walk]) -> Table:
         moments: list[tuple[str, float | None]] = [("posted", walk.posted), ("intake answered", walk.answered)]
         moments += [(f"admit {name}", admit.get(name)) for name in ("scheduled", "queued", "start")] if admit else []
         moments += [("admit committed", walk.admitted)]
-        moments += [("admit end", admit.get("end"))] if admit else []
-        moments += [(f"due {name}", due.get(name)) for name in ("scheduled", "queued", "start", "end")] if due else []
-        moments += [(f"send {name}", send.get(name)) for name in ("scheduled", "queued", "start")] if send else []
+        if send:  # it did not go express
+            moments += [("admit end", admit.get("end"))]
+            moments += [(f"due {name}", due.get(name)) for name in ("scheduled", "queued", "start", "end")] if due else []
+            moments += [(f"send {name}", send.get(name)) for name in ("scheduled", "queued", "start")]
         known = [(name, moment) for name, moment in [*moments, ("vendor holds it", arrived)] if moment is not None]
         for (before, begin), (after, end) in pairwise(known):
             rows.setdefault(f"{before} -> {after}", []).append(end - begin)
