@@ -130,7 +130,7 @@ def submissions(house: House, plan: Plan, start: int, count: int) -> list[Submis
     ]
 
 
-def work(plan: Plan, start: int, count: int, send: bool, phase: Any) -> None:
+def work(plan: Plan, start: int, count: int, phase: Any, *, send: bool) -> None:
     """Receive, admit (and send express, if ``send``), dispatch and seal until nothing waits; then end with 0."""
 
     def at(name: str) -> None:
@@ -262,8 +262,8 @@ class Runs:
     def _start(self) -> ForkServerProcess:
         self._phase.value = 0
         send = self._chance.random() < _EXPRESS
-        arguments = (self._plan, self._number * self._leads, self._leads, send, self._phase)
-        worker = self._context.Process(target=work, args=arguments, daemon=True)
+        arguments = (self._plan, self._number * self._leads, self._leads, self._phase)
+        worker = self._context.Process(target=work, args=arguments, kwargs={"send": send}, daemon=True)
         worker.start()
         return worker
 

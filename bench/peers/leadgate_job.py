@@ -1,6 +1,6 @@
 """One process of Leadgate's: ``receive`` (pick the file up), ``admit`` or ``dispatch``, as the Airflow tasks call them.
 
-Admit and dispatch run beside each other in two processes, as two tasks would; the database is the only thing between them.
+They run beside each other in processes of their own, as tasks do; the database is the only thing between them.
 """
 
 from __future__ import annotations
