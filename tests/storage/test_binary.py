@@ -1,4 +1,4 @@
-"""Bulk writing: whatever text, number or bytes goes in comes out again, through COPY and through arrays, on both databases."""
+"""Rows and arrays in binary: whatever goes in comes out again, through COPY and through arrays, on both databases."""
 
 from __future__ import annotations
 
