@@ -19,6 +19,7 @@ from schemas.errors import ConfigurationError, DeliveryError, LeadgateError, Sto
 from schemas.vocabulary import Language, SubmissionState
 
 Seconds = Annotated[float, typer.Option(help="Stop after this many seconds, between two batches.")]
+Send = Annotated[bool, typer.Option("--send", help="Send what is admitted at once, to destinations that are well.")]
 Destinations = Annotated[
     list[str] | None, typer.Argument(help="Destination names; all that have something due, if none is named.")
 ]
@@ -42,7 +43,8 @@ def collect() -> None:
 @app.command(rich_help_panel="Work")
 def admit(
     seconds: Seconds = 3600,
-    send: Annotated[bool, typer.Option("--send", help="Send what is admitted at once, to destinations that are well.")] = False,
+    *,
+    send: Send = False,
 ) -> None:
     """Decide what waits in the inbox: admit, quarantine or refuse. What is admitted waits for `leadgate dispatch`.
 
