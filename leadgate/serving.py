@@ -1,4 +1,4 @@
-"""Runs the intake service. It refuses to write an address with its query into a log: the server's own access log is off."""
+"""Serves our services over HTTP. No address with its query comes into a log: the server's own access log is off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from leadgate.intake.limits import IntakeLimits
+#: Seconds for requests in flight when a service is told to stop.
+_SHUTDOWN_SECONDS = 20
+#: Connections that may wait to be taken.
+_BACKLOG = 2048
 
 
 class _Server(uvicorn.Server):
@@ -27,21 +30,13 @@ class _Server(uvicorn.Server):
             self._on_started()
 
 
-def serve(
-    app: FastAPI,
-    host: str,
-    port: int,
-    *,
-    limits: IntakeLimits | None = None,
-    on_started: Callable[[str, int], None] | None = None,
-    backlog: int = 2048,
-) -> None:
+def serve(app: FastAPI, host: str, port: int, *, on_started: Callable[[str, int], None] | None = None) -> None:
     """Listen until SIGTERM or SIGINT, then finish what is in flight. Port 0 takes a free one; ``on_started`` is told which.
 
     TLS, and any limit by address, belong to the proxy in front.
     """
-    bounds = limits or IntakeLimits()
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=backlog)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     address, bound = listener.getsockname()[:2]
     config = uvicorn.Config(
         app,
@@ -51,8 +46,8 @@ def serve(
         proxy_headers=False,
         lifespan="on",
         ws="none",
-        backlog=backlog,
-        timeout_graceful_shutdown=bounds.shutdown_seconds,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     with listener, _quiet_signals():
         _Server(config, lambda: on_started(address, bound) if on_started else None).run(sockets=[listener])

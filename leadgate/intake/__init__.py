@@ -5,6 +5,6 @@ committed. No answer, log line or metric holds a value that came in.
 """
 
 from leadgate.intake.app import IntakeLimits, create_app
-from leadgate.intake.server import serve
+from leadgate.serving import serve
 
 __all__ = ["IntakeLimits", "create_app", "serve"]

@@ -15,4 +15,3 @@ class IntakeLimits:
     commit_seconds: float = 12.0  # below the 15 s after which senders give up (Standard Webhooks, "timeouts")
     group_size: int = 512  # submissions of waiting requests that share one transaction
     retry_after: int = 5  # what a sender is told when the ledger cannot be written, or all places are taken
-    shutdown_seconds: int = 20  # for requests in flight when the service is told to stop

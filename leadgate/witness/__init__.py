@@ -5,9 +5,9 @@ before any signature leaves the house. It knows no ledger, no lead and no key bu
 protocol, so that it can watch other logs too, and other witnesses can watch ours.
 """
 
+from leadgate.serving import serve
 from leadgate.witness.app import WitnessLimits, create_app
 from leadgate.witness.office import Office
-from leadgate.witness.server import serve
 from leadgate.witness.state import State
 from leadgate.witness.watching import Witness
 
