@@ -41,11 +41,7 @@ def collect() -> None:
 
 
 @app.command(rich_help_panel="Work")
-def admit(
-    seconds: Seconds = 3600,
-    *,
-    send: Send = False,
-) -> None:
+def admit(seconds: Seconds = 3600, *, send: Send = False) -> None:
     """Decide what waits in the inbox: admit, quarantine or refuse. What is admitted waits for `leadgate dispatch`.
 
     `accepted` counts what was sent with `--send` and has arrived; what could not go at once is queued.
