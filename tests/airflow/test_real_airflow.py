@@ -82,28 +82,40 @@ def test_a_lead_goes_through_by_itself_once(running: Any, until: Callable[..., A
     assert running.call_center.simulator.world.doubles() == []
 
 
-def test_the_grid_names_destinations_and_xcom_holds_counts(running: Any, until: Callable[..., Any]) -> None:
-    event = running.receive(2)
+def _tasks(running: Any, dag_id: str, task_id: str) -> list[dict[str, Any]]:
+    """The successful instances of a task, of every run."""
+    return [
+        each
+        for run in running.runs(dag_id)
+        for each in running.airflow.get(f"dags/{dag_id}/dagRuns/{run['dag_run_id']}/taskInstances")["task_instances"]
+        if each["task_id"] == task_id and each["state"] == "success"
+    ]
+
+
+def _returned(running: Any, task: dict[str, Any]) -> dict[str, Any]:
+    path = f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/xcomEntries/return_value"
+    found: dict[str, Any] = running.airflow.get(f"{path}?map_index={task['map_index']}&deserialize=true")["value"]
+    return found
+
+
+def test_admission_sends_at_once_what_it_admits(running: Any, until: Callable[..., Any]) -> None:
+    event = running.receive(21)
     until(lambda: running.outcomes(event) == BOTH_ACCEPTED)
 
+    def accepted() -> int:
+        return sum(_returned(running, each)["accepted"] for each in _tasks(running, "leadgate_admit", "admit"))
+
+    assert until(lambda: accepted() >= 2 and accepted())
+
+
+def test_the_grid_names_destinations_and_xcom_holds_counts(running: Any, until: Callable[..., Any]) -> None:
+    running.airflow.trigger("leadgate_dispatch")  # by hand every destination is tried, whether or not anything is due
+
     def sent() -> dict[str, Any]:
-        tasks = [
-            each
-            for run in running.runs("leadgate_dispatch")
-            for each in running.airflow.get(f"dags/leadgate_dispatch/dagRuns/{run['dag_run_id']}/taskInstances")[
-                "task_instances"
-            ]
-            if each["task_id"] == "send" and each["state"] == "success"
-        ]
-        return {each["rendered_map_index"]: each for each in tasks}
+        return {each["rendered_map_index"]: each for each in _tasks(running, "leadgate_dispatch", "send")}
 
     found = until(lambda: {"lada_crm", "lada_call_center"} <= sent().keys() and sent())
-    task = found["lada_crm"]
-    told = running.airflow.get(
-        f"dags/leadgate_dispatch/dagRuns/{task['dag_run_id']}/taskInstances/send/xcomEntries/return_value"
-        f"?map_index={task['map_index']}&deserialize=true"
-    )["value"]
-    assert all(isinstance(count, int) for count in told.values())
+    assert all(isinstance(count, int) for count in _returned(running, found["lada_crm"]).values())
 
 
 def test_a_killed_triggerer_loses_nothing(running: Any, until: Callable[..., Any]) -> None:
