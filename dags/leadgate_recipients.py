@@ -24,9 +24,9 @@ A run that has not ended ten minutes after it was queued (`run_is_late` in `.air
 is told by the clocks: `leadgate withdrawals list` shows what is due or overdue.
 
 ### What to press
-* One instance of `tell` is red: its name is the destination, the last line of its log says what to mend (credentials,
-  permission, address). Then **Clear** it: it is tried at once. People who took consent back may still be called until then:
-  if it cannot be mended within hours, tell the compliance officer.
+* One instance of `tell` is red: its name is the destination; in its log, the line below *Task failed with exception* says what
+  to mend (credentials, permission, address). Then **Clear** it: it is tried at once. People who took consent back may still be
+  called until then: if it cannot be mended within hours, tell the compliance officer.
 * `deferred` grows: the destination is slow or down. Nothing to press.
 * `failed` or `by_hand` is not zero: the destination refuses, or cannot be told by a program. Nothing for you; the officer finds
   it with `leadgate withdrawals list --open`, tells the recipient, and records it.

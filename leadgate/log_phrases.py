@@ -23,7 +23,7 @@ _SAID: Final[Mapping[str, Said]] = {
     "pruned": Said("  entries before {size} are not published any more", "  записи до номера {size} больше не публикуются"),
     "no_witness": Said(
         "No witness is configured: nobody but you vouches for this log (docs/witness.md).",
-        "Свидетелей нет: за этот журнал не ручается никто, кроме вас (docs/witness.md).",
+        "Свидетелей нет: за этот журнал не ручается никто, кроме вас (docs/witness.ru.md).",
     ),
     "vouched": Said(
         "Witnessed: {size} of {total} entries, by {needed} of {count} witnesses or more",

@@ -143,9 +143,20 @@ def _guard(_logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 def _to_stdlib(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
-    text = json.dumps(event, ensure_ascii=False, default=lambda _: DROPPED)
+    # Handlers that are not ours (Airflow's) show this text to a person, beside their own time and level.
     # The arguments travel apart from the text, so that a percent sign in it is never formatted.
-    return ("%s", text), {"extra": {"leadgate_line": dict(event)}}  # type: ignore[return-value]
+    return ("%s", _for_eyes(event)), {"extra": {"leadgate_line": dict(event)}}  # type: ignore[return-value]
+
+
+def _for_eyes(line: Mapping[str, Any]) -> str:
+    """``destination served: destination=lada_crm accepted=27``. Counts that are zero are left out."""
+    facts: list[str] = []
+    for key, value in line.items():
+        if isinstance(value, Mapping):
+            facts += [f"{name}={count}" for name, count in value.items() if count]
+        elif key not in ("event", "level"):
+            facts.append(f"{key}={value}")
+    return f"{line['event']}: {' '.join(facts)}" if facts else str(line["event"])
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -75,9 +75,9 @@ PHRASES: Final[Mapping[str, Said]] = {
         "    You must tell it, then: leadgate withdrawals told-by-hand {delivery} --how letter --actor REF",
         "    Сообщите сами, затем: leadgate withdrawals told-by-hand {delivery} --how letter --actor REF",
     ),
-    "clock_met": Said("  clock {kind}: met {moment}", "  срок {kind}: выполнен {moment}"),
-    "clock_runs": Said("  clock {kind}: due {moment}", "  срок {kind}: до {moment}"),
-    "clock_overdue": Said("  clock {kind}: OVERDUE since {moment}", "  срок {kind}: ПРОСРОЧЕН с {moment}"),
+    "clock_met": Said("  clock, {kind}: met {moment}", "  срок, {kind}: выполнен {moment}"),
+    "clock_runs": Said("  clock, {kind}: due {moment}", "  срок, {kind}: до {moment}"),
+    "clock_overdue": Said("  clock, {kind}: OVERDUE since {moment}", "  срок, {kind}: ПРОСРОЧЕН с {moment}"),
     "complete": Said(
         "Nobody holds the data under this consent any more, as far as recipients and officers say.",
         "Данных по этому согласию больше ни у кого нет: по словам получателей и сотрудников.",

@@ -51,7 +51,7 @@ def late_after(dag: str, minutes: int) -> DeadlineAlert:
         reference=RunCreated(),
         interval=timedelta(minutes=minutes),
         callback=AsyncCallback(run_is_late, kwargs={"dag": dag, "minutes": minutes}),
-        name=f"{dag} is late",
+        name="after that: run_is_late in .airflow/alerts.jsonl",  # the UI shows it of every run, also of those in time
     )
 
 

@@ -18,6 +18,7 @@ class DestinationHook(BaseHook):
     """One connection of one of our types."""
 
     conn_name_attr = "conn_id"
+    hook_name: ClassVar[str]
     connector: ClassVar[str]
 
     def __init__(self, conn_id: str | None = None, **_: Any) -> None:
@@ -29,7 +30,8 @@ class DestinationHook(BaseHook):
         from integrations import registry  # noqa: PLC0415 - the vendors' libraries are heavy, and only this needs them
 
         credential = airflow_credentials(self.conn_id)
-        found: Destination = registry.destination(self.connector, credential.endpoint(self.conn_id, options={}, limits=None))
+        # 'Test connection' runs under a random id of Airflow's, which names nothing to anybody
+        found: Destination = registry.destination(self.connector, credential.endpoint(self.hook_name, options={}, limits=None))
         return found
 
     def test_connection(self) -> tuple[bool, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from leadgate.cli.root import Json, Lang, app, screen
+from leadgate.cli.root import Actor, Json, Lang, app, screen
 from leadgate.cli.root import ledger_house as house
 from leadgate.phrases_keys import ANALYTICS_PHRASES
 from leadgate.wiring.analytics import export_analytics
@@ -56,9 +56,7 @@ def analytics(
     since: Annotated[datetime | None, typer.Option(help="First day, UTC.", formats=["%Y-%m-%d"])] = None,
     until: Annotated[datetime | None, typer.Option(help="The day after the last one, UTC.", formats=["%Y-%m-%d"])] = None,
     *,
-    actor: Annotated[
-        str, typer.Option("--actor", help="Who does this: a staff reference that the log keeps.", metavar="REF")
-    ] = "operator",
+    actor: Actor = "operator",
     lang: Lang = Language.EN,
     as_json: Json = False,
 ) -> None:

@@ -9,16 +9,13 @@ from typing import Annotated
 import typer
 
 from leadgate.cli.operate import keys
-from leadgate.cli.root import Json, Lang, screen
+from leadgate.cli.root import Actor, Json, Lang, screen
 from leadgate.cli.root import ledger_house as house
 from leadgate.phrases_keys import KEY_PHRASES
 from leadgate.pipeline.rotate import KeyStatus
 from leadgate.rendering import Sheet
 from schemas.vocabulary import Language
 
-Actor = Annotated[
-    str, typer.Option("--actor", help="Who does this: a staff reference that the log keeps (no name).", metavar="REF")
-]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this only what would be done is shown.")]
 
 

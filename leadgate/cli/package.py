@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from leadgate.cli.root import Json, Lang, app, screen
+from leadgate.cli.root import Actor, Json, Lang, app, screen
 from leadgate.cli.root import ledger_house as house
 from leadgate.document_phrases import phrase
 from leadgate.pipeline.evidence import Packed
@@ -25,9 +25,7 @@ _STEPS: Final = (1 << 10, 1 << 20, 1 << 30)
 @app.command(rich_help_panel="Evidence")
 def evidence(
     target: Annotated[Path | None, typer.Argument(help="The archive to write, a name ending in .zip.", metavar="FILE")] = None,
-    actor: Annotated[
-        str, typer.Option("--actor", help="Who does this: a staff reference that the log keeps.", metavar="REF")
-    ] = "system",
+    actor: Actor = "system",
     subject: Annotated[str | None, typer.Option(help="Random id of a person, as `find` prints it.", metavar="PERSON")] = None,
     period: Annotated[
         str | None,

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
+from consent.audit.facts import is_actor
 from leadgate.logging import configure
 from leadgate.wiring import House, open_house
 from schemas.errors import ConfigurationError
@@ -65,9 +66,23 @@ screen = Screen(out=_console(), err=_console(stderr=True))
 
 Lang = Annotated[Language, typer.Option("--lang", envvar="LEADGATE_LANG", help="Language of the answer.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer one JSON document for scripts, in words of code.")]
+
+
+def _reference(written: str) -> str:
+    """Said before anything is done: the log would refuse it, and a refusal of the log sounds like damage."""
+    if not is_actor(written):
+        raise ConfigurationError("bad_actor", "write a staff reference, as officer-1: no name, no address", field="--actor")
+    return written
+
+
 Actor = Annotated[
     str,
-    typer.Option("--actor", help="Who does this: a staff reference that the log keeps (no name, no e-mail).", metavar="REF"),
+    typer.Option(
+        "--actor",
+        help="Who does this: a staff reference that the log keeps (no name, no e-mail).",
+        metavar="REF",
+        callback=_reference,
+    ),
 ]
 
 

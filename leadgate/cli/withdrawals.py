@@ -20,6 +20,7 @@ from schemas.clocks import Clock
 from schemas.errors import ConfigurationError, DeliveryError, LeadgateError, StorageUnavailableError
 from schemas.vocabulary import Language
 from schemas.words import TELLINGS, code_in, say
+from schemas.words.cases import CLOCK_KINDS
 
 #: Most withdrawals of one list.
 _MOST = 100
@@ -180,7 +181,7 @@ def _lines(facts: WithdrawalFacts, now: datetime, language: Language) -> Iterato
         state, moment = ("clock_met", clock.met_at) if clock.met_at else ("clock_runs", clock.due_at)
         if clock.met_at is None and clock.due_at < now:
             state = "clock_overdue"
-        yield phrase(state, language, kind=clock.kind.value, moment=_moment(moment))
+        yield phrase(state, language, kind=say(CLOCK_KINDS, clock.kind, language), moment=_moment(moment))
     if facts.complete:
         yield phrase("complete", language)
 

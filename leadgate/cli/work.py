@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from leadgate.cli.root import Json, Lang, app, screen
+from leadgate.cli.root import Actor, Json, Lang, app, screen
 from leadgate.cli.root import ledger_house as house
 from leadgate.phrases import phrase
 from leadgate.pipeline.admit import AdmitCount
@@ -135,9 +135,7 @@ def readmit(
     submission: Annotated[list[str] | None, typer.Option(help="Only these submissions.")] = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only the number is shown.")] = False,
-    actor: Annotated[
-        str, typer.Option(help="Who does this: a staff reference that the log keeps.", metavar="REF")
-    ] = "operator",
+    actor: Actor = "operator",
 ) -> None:
     """Bring quarantined submissions before the gate again, after you mended the cause (say, a notice was missing)."""
     with house() as opened:
@@ -154,12 +152,15 @@ def replay(
         bool, typer.Option(help="Also those that may have arrived: the destination may end up with a double.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this only the list is shown.")] = False,
-    actor: Annotated[
-        str, typer.Option(help="Who does this: a staff reference that the log keeps.", metavar="REF")
-    ] = "operator",
+    actor: Actor = "operator",
 ) -> None:
     """Send dead letters again after you fixed the cause. Shows what would be replayed; does it with `--yes`."""
     with house() as opened:
+        if destination is not None and destination not in opened.settings.destinations:
+            known = ", ".join(sorted(opened.settings.destinations))
+            raise ConfigurationError(
+                "unknown_destination", f"leadgate.yaml has no such destination; it has {known}", field="--destination"
+            )
         letters, held, moved = opened.replay(
             destination=destination, delivery_ids=delivery, include_doubtful=include_doubtful, apply=yes, actor=actor
         )

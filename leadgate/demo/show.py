@@ -5,6 +5,7 @@ It refuses to say that all is well unless it is: every line of the verdict is ch
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections import Counter
@@ -31,6 +32,8 @@ from schemas.vocabulary import Language, Outcome
 _PATIENCE, _RUN_PATIENCE = 240.0, 180.0
 #: Columns of a log file, where nobody wraps lines.
 _PAPER_WIDTH = 160
+#: Characters of a checkpoint's line that are shown.
+_LONGEST_LINE = 100
 _DONE = frozenset({"success", "failed"})
 
 
@@ -138,11 +141,17 @@ def _evidence(stage: Stage, out: Console) -> list[Check]:
             return [Check(what=f"{dag} ran", good=False, figure=state)]
     report = stage.house.verify()
     if report.checkpoint is not None:
-        out.print(Panel(report.checkpoint.note.rstrip(), title="signed checkpoint", expand=False))
+        out.print(Panel(_shortened(report.checkpoint.note), title="signed checkpoint", expand=False))
     figure = f"{report.sealed} of {report.leaves} leaves, {len(report.findings)} findings"
     return [
         Check(what="the log verifies against its public key", good=report.ok and report.sealed == report.leaves, figure=figure)
     ]
+
+
+def _shortened(note: str) -> str:
+    """A checkpoint for a person's eyes: a signature that resists quantum computers alone is forty lines long."""
+    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..." for line in note.rstrip().splitlines()]
+    return "\n".join(lines)
 
 
 def _trigger(stage: Stage, dag: str) -> str:
@@ -186,6 +195,7 @@ def _one_walk(stage: Stage, out: Console) -> None:
     leaves = stage.house.leaves_of(lead)
     out.print(f"[bold]One lead's walk[/] (leadgate trace {lead})")
     out.print(tracing.render(leaves, language=Language.EN), markup=False)
+    out.print("[bold]The same in Russian[/] (--lang ru)")
     out.print(tracing.render(leaves, language=Language.RU), markup=False)
 
 
@@ -202,6 +212,9 @@ def _stay(stage: Stage, out: Console) -> None:
     for name, server in stage.sandbox.servers.items():
         out.print(f"[bold]{name}[/]   {server.control_url}/records")
     inbox = stage.house.settings.sources["lada_export"].inbox
+    out.print("To try the commands on these leads, paste into another shell (then, say, .venv/bin/leadgate balance --lang ru):")
+    for name in ("LEADGATE_CONFIG", "LEADGATE_STATE", "LEADGATE_DATABASE_URL"):
+        out.print(f"export {name}={shlex.quote(stage.environment[name])}", markup=False)
     out.print(f"Drop a file into {inbox} and watch. Ctrl-C ends it and cleans up.", markup=False)
     try:
         while True:

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
+from leadgate.documents.letters import spelled, undrawable
 from leadgate.documents.saying import prepared
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import Language
@@ -31,6 +32,8 @@ from schemas.words import Said
 TEMPLATES: Final = Path(__file__).with_name("templates")
 #: What every document of ours conforms to.
 STANDARDS: Final = ("a-3a", "ua-1")
+#: Each names one more kind of letter that no font has. Nobody writes in so many.
+_MOST_TRIES: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +70,30 @@ def pdf(
     """The document as PDF. Raises ConfigurationError if the template and the data do not fit each other."""
     import typst  # noqa: PLC0415 - a fifth of a second and twenty megabytes, for who prints
 
-    inputs = {"facts": json.dumps(_facts(template, data, language, page, attachments), ensure_ascii=False)}
-    try:
-        made = typst.compile(
-            TEMPLATES / f"{template}.typ",
-            root=TEMPLATES,
-            ignore_system_fonts=True,
-            font_paths=[],
-            sys_inputs=inputs,
-            pdf_standards=list(STANDARDS),
-            timestamp=page.made_at.astimezone(UTC).replace(microsecond=0),  # as PDF writes moments
-            format="pdf",
-        )
-    except (RuntimeError, OSError):
-        made = None  # typst quotes what it could not print: its words must not become the context of ours
-    if not isinstance(made, bytes):
-        raise _no_fit(template, ".typ")
-    return made
+    facts = _facts(template, data, language, page, attachments)
+    for _ in range(_MOST_TRIES):
+        complaint = ""
+        try:
+            made = typst.compile(
+                TEMPLATES / f"{template}.typ",
+                root=TEMPLATES,
+                ignore_system_fonts=True,
+                font_paths=[],
+                sys_inputs={"facts": json.dumps(facts, ensure_ascii=False)},
+                pdf_standards=list(STANDARDS),
+                timestamp=page.made_at.astimezone(UTC).replace(microsecond=0),  # as PDF writes moments
+                format="pdf",
+            )
+        except (RuntimeError, OSError) as error:
+            made, complaint = None, str(error)  # it quotes what it could not print: it must not become the context of ours
+        if isinstance(made, bytes):
+            return made
+        letters = undrawable(complaint)
+        if not letters:
+            break
+        # what is attached stays as it is: nobody draws it
+        facts |= {name: spelled(facts[name], letters) for name in ("data", "page")}
+    raise _no_fit(template, ".typ")
 
 
 def html(

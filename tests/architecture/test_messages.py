@@ -15,6 +15,7 @@ from tests.architecture.tree import PACKAGES, Module, breach, modules, refuse, r
 
 #: Who may take the words of an exception that is not ours, and why they hold no value.
 QUOTES = {
+    "leadgate/documents/paper.py": "only single letters that typst cannot draw are kept, and they go onto the paper itself",
     "leadgate/documents/auditor/verify_evidence.py": "its own UnusableError, made of its own sentences",
     "integrations/sources/moderation_export/pickup.py": "its own _ReaderFaultError, made of a code",
     "integrations/sources/options.py": "msgspec names types and keys of leadgate.yaml, never a value; only the place is kept",

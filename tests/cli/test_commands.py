@@ -113,6 +113,21 @@ def test_readmit_and_replay_show_before_they_do(day: Day) -> None:
     assert (told.code, told.out) == (0, "0 would be replayed; --yes does it\n")
 
 
+def test_replay_of_a_destination_that_is_none_is_refused(day: Day) -> None:
+    told = day.office.run("replay", "--destination", "lada_calls", "--yes")
+    assert told.code == 2
+    assert "unknown_destination [--destination]" in told.err
+    assert "lada_crm" in told.err, "those that are known are named"
+
+
+@pytest.mark.parametrize("command", [("replay",), ("keys", "rotate"), ("evidence", "--period", "2026")])
+def test_a_name_is_no_staff_reference(day: Day, command: tuple[str, ...]) -> None:
+    told = day.office.run(*command, "--actor", "Мария Петрова")
+    assert told.code == 2, "the operator mends it; it is no damage of the log"
+    assert "bad_actor [--actor]" in told.err
+    assert "Петрова" not in told.err
+
+
 def test_from_a_phone_to_the_walk_of_a_lead(day: Day) -> None:
     phone = str(day.good[0].document["phone"])
     told = day.office.run("find", "--brand", "lada", typed=f"{phone}\n")
@@ -174,8 +189,8 @@ def test_what_recipients_answered_is_listed(day: Day) -> None:
     assert "lada_crm: suppressed 1, erased 1" in told.out
     shown = day.office.run("withdrawals", "show", withdrawal, "--lang", "ru")
     assert "lada_call_center, callback: уничтожено получателем" in shown.out
-    assert "срок stop_demand: выполнен" in shown.out
-    assert "срок withdrawal: до" in shown.out, "our own copy is still there"
+    assert "срок, прекратить обработку: выполнен" in shown.out
+    assert "срок, уничтожить после отзыва: до" in shown.out, "our own copy is still there"
     document = day.office.run("withdrawals", "show", withdrawal, "--json").document()
     assert {each["state"] for each in document["recipients"]} == {"erased"}
     assert "Every recipient has done" in day.office.run("withdrawals", "list", "--open").out

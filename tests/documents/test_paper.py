@@ -69,6 +69,23 @@ def test_data_is_never_source(language: Language) -> None:
     assert not [name for name in screen.tags if name.startswith("on")]
 
 
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("Перезвоните 🙂", "Перезвоните [U+1F642 slightly smiling face]"),
+        ("\u2764\ufe0f 👩\u200d🔧", "[U+1F469 woman][U+1F527 wrench]"),
+        ("«Да» — № 5 ☃\ufe0f 🙂", "«Да» — № 5"),
+        ("王小明", "[U+738B][U+5C0F][U+660E]"),
+        ("김 Kim", "[U+AE40 hangul syllable gim] Kim"),
+        ("Ünïted Ďáblík Ёжик Ұлттық", "Ünïted Ďáblík Ёжик Ұлттық"),
+    ],
+)
+def test_what_no_font_has_is_named_and_not_lost(written: str, printed: str) -> None:
+    made = pdf("sample", sample(text=written), Language.RU, page=page(operator=written), attachments=[PROOF])
+    assert printed in " ".join(text_of(made).split())
+    assert attachments_of(made)[PROOF.name] == PROOF.content.encode()
+
+
 def test_the_same_facts_make_the_same_bytes() -> None:
     made = [pdf("sample", sample(), Language.RU, page=page(), attachments=[PROOF]) for _ in range(2)]
     assert made[0] == made[1]

@@ -89,6 +89,16 @@ def test_personal_is_personal_under_every_key(stream: io.StringIO) -> None:
     assert written["anything"] == "<personal>"
 
 
+def test_a_handler_that_is_not_ours_shows_a_person_words_and_figures(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        get_logger("leadgate.pipeline").info("destination served", destination="lada_crm", counts={"accepted": 27, "dead": 0})
+        get_logger("leadgate.pipeline").info("nothing to tell")
+    assert [record.getMessage() for record in caplog.records] == [
+        "destination served: destination=lada_crm accepted=27",
+        "nothing to tell",
+    ]
+
+
 def test_an_event_that_holds_a_value_is_dropped(stream: io.StringIO) -> None:
     get_logger("leadgate.pipeline").info(f"calling {PHONE}")
     assert line(stream)["event"] == DROPPED
