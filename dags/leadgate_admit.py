@@ -17,10 +17,9 @@ Starts within a second or two of a submission, and every minute anyway. Takes wh
 against the schemas and the consent, and admits it (the identity is sealed, one delivery is queued for each destination), puts
 it into quarantine (a person may mend it) or refuses it. It ends when the inbox is empty or its time is up.
 
-What is admitted is sent at once (*express*), to every destination that is well. All the rest is left to `leadgate_dispatch`: one
-with an outage since its last success, with a rate limit, without credentials, or slower than a second for a batch. Trouble of a
-destination never makes this DAG red. `accepted` counts what has arrived that way; `delivery.express: false` in `leadgate.yaml`
-switches it off.
+What is admitted is sent at once (*express*), to every destination that is well. `leadgate_dispatch` has all the others: with an
+outage since the last success, with a rate limit, without credentials, slower than a second for a batch. Their trouble never
+makes this DAG red. `accepted` counts what has arrived that way; `delivery.express: false` in `leadgate.yaml` switches it off.
 
 ### What late means
 A run that has not ended ten minutes after it was queued: an alert `run_is_late` is written to `.airflow/alerts.jsonl`.
@@ -53,7 +52,7 @@ def leadgate_admit() -> None:
     @task(
         outlets=[OUTBOX, RECEIPTS],
         execution_timeout=timedelta(minutes=8),
-        doc_md="Decides the inbox in batches, each in one transaction, and sends; skipped if it was empty. Safe to clear or kill.",
+        doc_md="Decides the inbox in batches, each in one transaction, and sends. Skipped if it was empty. Safe to kill.",
     )
     def admit() -> dict[str, Any]:
         with house() as opened:

@@ -14,17 +14,19 @@ from leadgate.airflow.tasks import DEFAULT_ARGS, by_hand, counts_only, house
 DOC = """
 ### What it does
 Starts when leads were admitted, when a deferred delivery comes due, and every minute anyway. On a good day `leadgate_admit` has
-sent most of it already, and nothing is due. `due` names the destinations that have something to do; `send` runs once for each, claims deliveries in batches, asks the gate again, opens exactly the fields the
-destination is told, sends, and writes down what became of every record. What is in doubt is read back before it is sent again.
+sent most of it already, and nothing is due. `due` names the destinations that have something to do; `send` runs once for each,
+claims deliveries in batches, asks the gate again, opens exactly the fields the destination is told, sends, and writes down what
+became of every record. What is in doubt is read back before it is sent again.
 
 ### What late means
 A run that has not ended ten minutes after it was queued (`run_is_late` in `.airflow/alerts.jsonl`). How late *leads* are, is
 told by `leadgate_promise`.
 
 ### What to press
-* One instance of `send` is red: its name is the destination, the last line of its log says what to mend (credentials, WSDL,
-  permission: *Admin > Connections*, or wherever your connections are kept). Then **Clear** the instance: it is tried at once.
-  Left alone, it is tried after 30 s, a minute, two ... up to half an hour, and red each time. The others are not affected.
+* One instance of `send` is red: its name is the destination; in its log, the line below *Task failed with exception* says what
+  to mend (credentials, WSDL, permission: *Admin > Connections*, or wherever your connections are kept). Then **Clear** the
+  instance: it is tried at once. Left alone, it is tried after 30 s, a minute, two ... up to half an hour, and red each time.
+  The others are not affected.
 * Green again, and nothing was mended? Between two tries a run passes over the destination. `leadgate promise` tells who waits.
 * `deferred` grows: the destination is slow or down. Nothing to press; it is tried again with growing pauses.
 * `dead` is not zero: `leadgate replay --destination NAME --yes` puts dead letters back once the cause is gone.
