@@ -247,7 +247,7 @@ class Dispatcher:
             if error.throttled and error.retry_after:
                 turn.pause_until = self._clock() + timedelta(seconds=error.retry_after)
         except UncertainError as error:
-            turn.settled.doubt(claimed, error.code)
+            turn.settled.doubt(ready, error.code)
             turn.code = error.code
             turn.failures += 1
             turn.stop = error if turn.failures >= self._rules.breaker_failures else None

@@ -97,10 +97,11 @@ class Outcomes:
         for one in claimed:
             self._defer(one, code=error.code, retry_after=error.retry_after, counts=not error.throttled)
 
-    def doubt(self, claimed: Sequence[Claimed], code: str) -> None:
-        """Nobody knows: read back after the vendor had time to finish."""
-        for one in claimed:
-            self._add(one, Outcome.UNCERTAIN, reason=code, later=self._rules.settle)
+    def doubt(self, batch: Sequence[Opened], code: str | None) -> None:
+        """Nobody knows: read back after the vendor had time to finish. The leaf says what may have been told."""
+        for opened in batch:
+            fields = tuple(opened.names)
+            self._add(opened.claimed, Outcome.UNCERTAIN, reason=code, later=self._rules.settle, fields=fields)
 
     def read(self, batch: Sequence[Opened], receipts: Sequence[DeliveryReceipt]) -> None:
         """What the vendor's answer says about each record of a batch."""
@@ -110,7 +111,7 @@ class Outcomes:
             if outcome is _DEFERRED:
                 self._defer(one, code=receipt.code or "deferred", retry_after=receipt.retry_after, counts=True)
             elif outcome is _UNCERTAIN:
-                self._add(one, Outcome.UNCERTAIN, reason=receipt.code, later=self._rules.settle)
+                self.doubt([opened], receipt.code)
             else:
                 self._decide(opened, receipt, decided)
 
@@ -144,18 +145,24 @@ class Outcomes:
         """The vendor took the record, or refused it."""
         one, state, sent, vendor_ref = opened.claimed, receipt.outcome, receipt.sent_sha256, receipt.vendor_ref
         reason = receipt.code[:_REASON_LENGTH] if receipt.code else None
-        accepted = state is _ACCEPTED
-        told = {"consent_id": one.consent_id} if accepted else {}
+        told = {"consent_id": one.consent_id} if state is _ACCEPTED else {}
         if sent:
             sent = told["sent_sha256"] = self._vault.bind_digest(opened.key, sent)
         if vendor_ref:
             vendor_ref = vendor_ref[:_REF_LENGTH]
             told["vendor_ref_sha256"] = sha256(vendor_ref.encode()).hexdigest()
         self.rows.append((one.delivery_id, _STATE[state], reason, vendor_ref or None, sent, None, decided, one.attempt))
-        self._note(one, state, reason, told, fields=tuple(opened.names) if accepted else None)
+        self._note(one, state, reason, told, fields=tuple(opened.names))
 
     def _add(
-        self, one: Claimed, state: Outcome, *, reason: str | None, later: timedelta | None = None, attempt: int | None = None
+        self,
+        one: Claimed,
+        state: Outcome,
+        *,
+        reason: str | None,
+        later: timedelta | None = None,
+        attempt: int | None = None,
+        fields: tuple[str, ...] | None = None,
     ) -> None:
         """An outcome that no vendor's word about this record stands behind."""
         now = self._now()
@@ -164,7 +171,7 @@ class Outcomes:
         reason = reason[:_REASON_LENGTH] if reason else None
         tries = one.attempt if attempt is None else attempt
         self.rows.append((one.delivery_id, state.value, reason, None, None, due, decided, tries))
-        self._note(one, state, reason, _NOTHING)
+        self._note(one, state, reason, _NOTHING, fields=fields)
 
     def _note(
         self,

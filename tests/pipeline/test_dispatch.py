@@ -6,6 +6,7 @@ every repetition and can be asked (search_then_write).
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -90,6 +91,25 @@ def test_batches_follow_the_vendors_limit(house: TestHouse, name: str) -> None:
     house.dispatcher(name).run(seconds=30)
     assert house.world(name).stats()["calls"] == {"write": 2}
     assert _held(house, name) == (size + 3, 0)
+
+
+@BOTH
+@pytest.mark.parametrize("fault", [Fault(kind=FaultKind.TAKE_THEN_RESET, times=1), None], ids=["lost answer", "rejected"])
+def test_the_log_names_what_was_told_also_if_no_answer_came_or_a_refusal(
+    full: TestHouse, name: str, fault: Fault | None
+) -> None:
+    """Whoever asks what was disclosed must learn it from the log alone (GDPR Art. 15(1)(c))."""
+    knobs = full.simulator(name).knobs
+    if fault:
+        knobs.set(fault)
+    else:
+        knobs.reject(every=1, code="BAD_PHONE", field="phone")
+    full.dispatcher(name).run(seconds=20)
+    event = "delivery.uncertain" if fault else "delivery.rejected"
+    leaves = [json.loads(bytes(row[0])) for row in full.rows("select body from audit_pending")]
+    told = [leaf["facts"]["fields"] for leaf in leaves if leaf["event"] == event]
+    assert len(told) == 8
+    assert all("phone" in fields for fields in told)
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------------
