@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -112,10 +113,13 @@ def test_the_server_ends_with_a_parent_that_was_killed(cluster: Path, holder: su
         assert _write_then_count(server) >= 1
 
 
-def test_a_server_whose_watcher_was_killed_too_is_ended(cluster: Path, holder: subprocess.Popen[str]) -> None:
+@pytest.mark.parametrize("crashed", [False, True], ids=["sound", "in crash recovery"])
+def test_a_server_whose_watcher_was_killed_too_is_ended(cluster: Path, holder: subprocess.Popen[str], *, crashed: bool) -> None:
     pid = _pid(holder)
-    for watcher in _members_of_session(pid):
+    for watcher in _watchers(pid):
         os.kill(watcher, signal.SIGKILL)
+    if crashed:
+        os.kill(_children(pid)[-1], signal.SIGKILL)
     holder.kill()
     holder.wait()
     with EmbeddedPostgres() as server:
@@ -156,16 +160,20 @@ def test_a_long_path_gets_a_short_name(tmp_path: Path) -> None:
             assert connection.execute("select 1").fetchone() == (1,)
 
 
-def _members_of_session(leader: int) -> list[int]:
-    """Processes of the leader's group other than the leader: the watcher's shells (each backend has a group of its own)."""
-    found = []
+def _watchers(leader: int) -> list[int]:
+    """The watcher's shells in the leader's group. A backend that was just forked may still be in it, by its server's name."""
+    return [each for each, name, _, group in _processes() if group == leader and each != leader and name != "postgres"]
+
+
+def _children(parent: int) -> list[int]:
+    return sorted(each for each, _, of, _ in _processes() if of == parent)
+
+
+def _processes() -> Iterator[tuple[int, str, int, int]]:
+    """(process, name, parent, group), of proc_pid_stat(5)."""
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal() or int(entry.name) == leader:
-            continue
-        try:
-            group = int((entry / "stat").read_text().rpartition(")")[2].split()[2])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if group == leader:
-            found.append(int(entry.name))
-    return found
+        if entry.name.isdecimal():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                before, _, after = (entry / "stat").read_text().rpartition(")")
+                words = after.split()
+                yield int(entry.name), before.partition("(")[2], int(words[1]), int(words[2])
