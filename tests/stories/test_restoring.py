@@ -215,7 +215,7 @@ def test_a_list_is_not_written_on_after_a_line_that_does_not_hold(sqlite_house: 
     house.house.erase(one, actor="officer-1", reason="subject_request")
     path = house.settings.shred_list_path
     whole = path.read_bytes()
-    path.write_bytes(whole[:-3] + b"ff\n")
+    path.write_bytes(whole[:-3] + (b"00\n" if whole[-3:-1] == b"ff" else b"ff\n"))
     with pytest.raises(AuditError):
         house.house.erase(other, actor="officer-1", reason="subject_request")
     assert house.rows("select count(*) from person where wrapped_key is not null") == [(1,)], "nobody was destroyed"
