@@ -230,7 +230,7 @@ def test_submissions_open_together_as_they_do_alone_and_one_broken_one_costs_its
         (ids[0], rows[1][1], 1, rows[0][3]),
         (ids[1], rows[0][1], 1, rows[0][3]),
         (ids[0], rows[0][1], 2, rows[0][3]),
-        (ids[0], rows[0][1][:-1] + b"?", 1, rows[0][3]),
+        (ids[0], rows[0][1][:-1] + bytes([rows[0][1][-1] ^ 1]), 1, rows[0][3]),
         (ids[0], rows[0][1], 1, rows[0][3][:-1]),
         (ids[0], rows[0][1], 1, b"?"),
     ]
