@@ -50,7 +50,8 @@ def test_a_lock_is_pins_with_hashes_and_nothing_else(lock: Path) -> None:
 
 def test_no_index_is_named_anywhere() -> None:
     """Not in a lock, not in the way it is made, not in the way it is installed."""
-    option = re.compile(r"(?:^|\s)(?:--(?:default-|extra-)?index(?:-url)?[ =]|-i |--find-links|--trusted-host)|://")
+    # Any long option that speaks of an index, of links or of a host, its short form, and any address.
+    option = re.compile(r"(?:^|\s)(?:--(?:[a-z]+-)*(?:index|links|host)\b|-i )|://")
     files = [ROOT / "Makefile", ROOT / ".ci/run", ROOT / "pyproject.toml", *sorted((ROOT / "requirements").iterdir())]
     refuse(
         (
