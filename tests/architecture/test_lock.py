@@ -50,8 +50,8 @@ def test_a_lock_is_pins_with_hashes_and_nothing_else(lock: Path) -> None:
 
 def test_no_index_is_named_anywhere() -> None:
     """Not in a lock, not in the way it is made, not in the way it is installed."""
-    # Any long option that speaks of an index, of links or of a host, its short form, and any address.
-    option = re.compile(r"(?:^|\s)(?:--(?:[a-z]+-)*(?:index|links|host)\b|-i )|://")
+    # Any option that takes an index, links or a host, the short one, and any address. Those that begin with "no" name none.
+    option = re.compile(r"(?:^|\s)(?:--(?!no-)(?:[a-z]+-)*(?:index(?:-url)?[ =]|links\b|host\b)|-i )|://")
     files = [ROOT / "Makefile", ROOT / ".ci/run", ROOT / "pyproject.toml", *sorted((ROOT / "requirements").iterdir())]
     refuse(
         (
