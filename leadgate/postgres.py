@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from pathlib import Path
@@ -32,7 +33,6 @@ _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",
     "unix_socket_permissions": "0700",
-    "shared_buffers": "256MB",  # taken as it is needed; with 64 MB a backlog of 85,000 leads takes a tenth longer
     # A backlog of a hundred thousand leads writes 700 MB of log; a checkpoint in its midst writes every page it meets again.
     "max_wal_size": "2GB",
     "max_parallel_workers_per_gather": "0",  # /dev/shm has 64 MB in a container
@@ -43,6 +43,12 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
+
+#: Its page cache, as a share of the memory there is, in MB. A backlog of 85,000 leads writes 700 MB; what does not fit is
+#: written out in its midst and read again. Memory is taken as it is needed, so a quiet ledger takes little.
+_CACHE_SHARE, _CACHE_LEAST, _CACHE_MOST = 8, 128, 1024
+#: Where a container is told its memory (Linux, cgroup v2); "max" without a limit.
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 class EmbeddedPostgres:
@@ -80,7 +86,8 @@ class EmbeddedPostgres:
         cluster.end_orphan(self._directory)
         here = cluster.from_inside(directory)
         command = [str(binaries / "postgres"), "-D", here, "-k", here, "-p", str(cluster.PORT)]
-        command += [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
+        settings = _SETTINGS | {"shared_buffers": f"{cache_megabytes()}MB"}
+        command += [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         for pause in _RETRY_PAUSES:
             time.sleep(pause)
             self._server = ChildProcess(
@@ -148,6 +155,15 @@ class EmbeddedPostgres:
     def _render(self, scheme: str, database: str) -> str:
         self._running()
         return f"{scheme}://{cluster.ROLE}@/{quote(database, safe='')}?host={quote(str(self._directory), safe='/')}"
+
+
+def cache_megabytes(limit: Path = _MEMORY_LIMIT) -> int:
+    """An eighth of the machine's memory, or of the container's if ``limit`` sets one; between 128 and 1,024."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    told = limit.read_text().strip() if limit.is_file() else ""
+    if told.isdecimal():
+        memory = min(memory, int(told))
+    return min(max(memory // _CACHE_SHARE >> 20, _CACHE_LEAST), _CACHE_MOST)
 
 
 def _becomes_ready(server: ChildProcess, directory: Path) -> bool:

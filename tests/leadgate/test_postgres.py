@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from leadgate.postgres import EmbeddedPostgres
+from leadgate.postgres import EmbeddedPostgres, cache_megabytes
 from schemas.errors import ConfigurationError
 
 pytestmark = pytest.mark.postgres
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgres
 #: Starts a server in another process, prints its pid, then waits to be killed.
 _HOLDER = """
 import sys, time
-from leadgate.postgres import EmbeddedPostgres
+from leadgate.postgres import EmbeddedPostgres, cache_megabytes
 server = EmbeddedPostgres().start(sys.argv[1])
 print(server.pid, flush=True)
 time.sleep(600)
@@ -150,6 +150,17 @@ def test_a_directory_that_holds_something_else_is_left_alone(tmp_path: Path) -> 
         server.start(tmp_path)
     assert refusal.value.code == "postgres_directory_not_empty"
     assert (tmp_path / "photo.txt").read_text() == "not a cluster"
+
+
+@pytest.mark.parametrize(
+    ("told", "megabytes"), [("max", None), (str(2 << 30), 256), (str(64 << 20), 128), (str(1 << 60), None)]
+)
+def test_the_page_cache_heeds_a_containers_memory(tmp_path: Path, told: str, megabytes: int | None) -> None:
+    unlimited = cache_megabytes(tmp_path / "none")
+    assert 128 <= unlimited <= 1024
+    limit = tmp_path / "memory.max"
+    limit.write_text(f"{told}\n")
+    assert cache_megabytes(limit) == (megabytes or unlimited)
 
 
 def test_a_long_path_gets_a_short_name(tmp_path: Path) -> None:
