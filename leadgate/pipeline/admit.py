@@ -7,10 +7,8 @@ answer (ConfigurationError) stops everything loudly, and nothing is decided.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -21,7 +19,6 @@ from consent.vault import Vault
 from integrations.contract.source import Source
 from leadgate.pipeline import fingerprint, in_step, memory, withdraw
 from leadgate.pipeline.admission import Admission
-from leadgate.pipeline.counts import Tally
 from leadgate.pipeline.express import Express
 from leadgate.pipeline.heap import quiet_heap
 from leadgate.pipeline.opening import HandOver
@@ -90,7 +87,6 @@ class Admitter:
         self._policies = policies
         self._gates = {brand: Gate(policy) for brand, policy in policies.items()}
         self._reader = LeadReader(policies)
-        self._understanding = threading.Lock()  # sources and the reader are used by one thread at a time
         self._clock = clock
         self._pseudonym = {name: pseudonyms.for_destination(name, key_length=length) for name, length in key_lengths.items()}
 
@@ -105,29 +101,18 @@ class Admitter:
     ) -> AdmitCount:
         """Decide until the inbox is empty or ``seconds`` have passed; what is admitted is sent by ``express``, where it can be.
 
-        On Postgres a full inbox is worked off by two threads, as two of these processes would: while the database writes what
-        one has decided, the other understands the next batch.
+        Two processes share a full inbox well: one understands the next batch while the database writes what the other decided.
         """
-        tally = Tally(AdmitCount(), deadline=time.monotonic() + seconds, progress=progress)
-
-        def work() -> None:
-            with tally.ending():
-                while not tally.failed:
-                    count, handed = self._ledger.retrying(lambda tx: self._batch(tx, batch, express))
-                    if express is not None:
-                        count = replace(count, accepted=express.send(handed))
-                    tally.add(count)
-                    if count.taken < batch or tally.over():
-                        return
-                    if self._ledger.postgres and not others:
-                        others.append(pool.submit(work))
-
-        others: list[Future[None]] = []
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="admit") as pool:
-            work()
-        for other in others:
-            other.result()
-        return tally.total
+        total, deadline = AdmitCount(), time.monotonic() + seconds
+        while True:
+            count, handed = self._ledger.retrying(lambda tx: self._batch(tx, batch, express))
+            if express is not None:
+                count = replace(count, accepted=express.send(handed))
+            total += count
+            if progress is not None:
+                progress(total)
+            if count.taken < batch or time.monotonic() >= deadline:
+                return total
 
     def _batch(self, tx: Transaction, limit: int, express: Express | None) -> tuple[AdmitCount, Mapping[str, HandOver]]:
         waiting = inbox.take(tx, limit)
@@ -138,8 +123,7 @@ class Admitter:
         step = Admission(at=now, vault=vault, pseudonyms=self._pseudonym, express=express.open(tx) if express else {})
         candidates: list[Candidate] = []
         withdrawals: list[tuple[Waiting, Withdrawal]] = []
-        with self._understanding:
-            self._understand_all(waiting, step, candidates, withdrawals, vault=vault)
+        self._understand_all(waiting, step, candidates, withdrawals, vault=vault)
         (people.lock if withdrawals else people.share)(tx)
         in_step.require(tx, self._index)
         for one, withdrawal in withdrawals:

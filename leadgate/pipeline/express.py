@@ -24,7 +24,7 @@ PATIENCE: Final = 1.0
 
 
 class Express:
-    """The way at once to some destinations, for one run of admission; its threads share it."""
+    """The way at once to some destinations, for one run of admission."""
 
     def __init__(self, dispatchers: Mapping[str, Dispatcher], *, patience: float = PATIENCE) -> None:
         """``patience`` in seconds."""
