@@ -37,8 +37,8 @@ from schemas.submission import LeadDocument, Parsed, Submission, Unparsable, Wit
 from schemas.verdict import Finding
 from schemas.vocabulary import Decision, Reason, SubmissionState
 
-#: Submissions decided in one transaction.
-BATCH = 500
+#: Submissions decided in one transaction: two calls of a vendor that takes 200.
+BATCH = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
