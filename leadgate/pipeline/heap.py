@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Final
 
 #: Objects made before the young ones are looked at: about those of one batch.
-_YOUNG: Final = 50_000
+_YOUNG: Final = 200_000
 
 
 @contextmanager
