@@ -9,7 +9,7 @@ go that way. The clock runs from the word "go" to the last acceptance; starting,
 outside it (the inbox is timed on a line of its own). One Postgres server lives through all rounds, as a server does, with a new
 ledger in each. Everything happens in a temporary folder and ends with it.
 
-    python bench/throughput.py --peers .venv-bench/bin/python [--leads 85000] [--rounds 3] [--only postgres,drt]
+    python bench/throughput.py --peers .venv-bench/bin/python [--leads 85000] [--rounds 5] [--only postgres,drt]
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default=str(ROOT / ".venv-bench/bin/python"), help="interpreter that has drt and dlt")
     parser.add_argument("--leads", type=int, default=85_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(CONTESTANTS), help="contestants, separated by commas")
     chosen = parser.parse_args()
     names = chosen.only.split(",")
