@@ -35,6 +35,10 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     # A backlog of a hundred thousand leads writes 700 MB of log; a checkpoint in its midst writes every page it meets again.
     "max_wal_size": "2GB",
+    # Autovacuum looks at what has grown, every minute as it comes: in the midst of a backlog it reads all of it once more, and
+    # samples it for statistics, on cores that the backlog needs. What is taken from a queue is pruned without it.
+    "autovacuum_naptime": "5min",
+    "default_statistics_target": "10",  # ids and digests are as good as unique, and states are few
     "max_parallel_workers_per_gather": "0",  # /dev/shm has 64 MB in a container
     "timezone": "UTC",
     "log_timezone": "UTC",
