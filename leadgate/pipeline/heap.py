@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-#: Objects made before the young ones are looked at: about those of one batch.
+#: Objects made, and not let go, before the young ones are looked at: more than a batch ever holds.
 _YOUNG: Final = 200_000
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgres
 #: Starts a server in another process, prints its pid, then waits to be killed.
 _HOLDER = """
 import sys, time
-from leadgate.postgres import EmbeddedPostgres, cache_megabytes
+from leadgate.postgres import EmbeddedPostgres
 server = EmbeddedPostgres().start(sys.argv[1])
 print(server.pid, flush=True)
 time.sleep(600)
