@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
-
-C = TypeVar("C", bound="Any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +32,17 @@ class DispatchCount:
         return asdict(self)
 
 
-class Tally(Generic[C]):
-    """What the threads of one run have done so far, and whether they go on."""
+class Tally:
+    """What the lanes of one run have done so far, and whether they go on."""
 
-    def __init__(self, nothing: C, *, deadline: float, progress: Callable[[C], None] | None) -> None:
-        self.total = nothing
+    def __init__(self, *, deadline: float, progress: Callable[[DispatchCount], None] | None) -> None:
+        self.total = DispatchCount()
         self._deadline = deadline  # of time.monotonic
         self.failed = False
         self._progress = progress
         self._lock = threading.Lock()
 
-    def add(self, count: C) -> None:
+    def add(self, count: DispatchCount) -> None:
         """Count, and say so."""
         with self._lock:
             self.total += count
@@ -53,12 +50,12 @@ class Tally(Generic[C]):
                 self._progress(self.total)
 
     def over(self) -> bool:
-        """Whether the time is up, or another thread failed."""
+        """Whether the time is up, or the other lane failed."""
         return self.failed or time.monotonic() >= self._deadline
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """What breaks one thread stops the others; each error is raised by its own."""
+        """What breaks one lane stops the other; each error is raised by its own."""
         try:
             yield
         except BaseException:

@@ -102,7 +102,7 @@ class Dispatcher:
         ``insist``: somebody mended something and asks, so one batch is tried although the circuit breaker rests. Raises
         TerminalError after writing everything down, if the destination needs a person: to send, or to read back.
         """
-        tally = Tally(DispatchCount(), deadline=time.monotonic() + seconds, progress=progress)
+        tally = Tally(deadline=time.monotonic() + seconds, progress=progress)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dispatch") as pool:
             with tally.ending():
                 other = self._first_lane(tally, pool, insist=insist)
@@ -112,7 +112,7 @@ class Dispatcher:
             raise self._doubts.failure
         return tally.total
 
-    def _first_lane(self, tally: Tally[DispatchCount], pool: ThreadPoolExecutor, *, insist: bool) -> Future[None] | None:
+    def _first_lane(self, tally: Tally, pool: ThreadPoolExecutor, *, insist: bool) -> Future[None] | None:
         """Answers the second lane, if there was enough to do for one."""
         again = False
         other: Future[None] | None = None
@@ -136,7 +136,7 @@ class Dispatcher:
             if other is None and turn.full and self._ledger.postgres and not self._connector.limits.calls_per_second:
                 other = pool.submit(self._second_lane, tally)
 
-    def _second_lane(self, tally: Tally[DispatchCount]) -> None:
+    def _second_lane(self, tally: Tally) -> None:
         """Claims and settles while the first lane sends, as another process would; one of them is at the door at a time."""
         worker = f"{self._worker}-2"  # a name of its own: what one lane lost to the other must not be settled by it
         with tally.ending():
