@@ -58,5 +58,6 @@ if ROLE == "dispatch":
     dispatcher = house.dispatcher("s7_crm")
 elif ROLE == "admit":
     house.admitter  # noqa: B018 - opens ledger and keys before the clock runs
+    house.express()  # and imports what the connectors are made of
 serve({"receive": receive, "admit": admit, "dispatch": dispatch, "seal": seal}[ROLE])
 house.close()
