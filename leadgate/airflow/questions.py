@@ -34,10 +34,11 @@ class Question(StrEnum):
 STATEMENTS = {
     Question.INBOX: "select 1 from submission where state = 'received' limit 1",
     Question.OUTBOX: (
-        "select 1 from delivery d where d.not_before is not null and ("
-        "(d.state in ('queued', 'deferred', 'uncertain') and d.not_before <= :now - 5000000)"
-        " or (d.state = 'claimed' and d.lease_until <= :now))"
-        " and not exists (select 1 from delivery c where c.destination = d.destination and c.not_before is not null"
+        "select 1 from (select destination from delivery where not_before is not null and ("
+        "(state in ('queued', 'deferred', 'uncertain') and not_before <= :now - 5000000)"
+        " or (state = 'claimed' and lease_until <= :now))"
+        " union all select destination from hand_over where lease_until <= :now) as d where"
+        " not exists (select 1 from delivery c where c.destination = d.destination and c.not_before is not null"
         " and c.state = 'claimed' and c.lease_until > :now)"
         " and not exists (select 1 from destination_state s where s.destination = d.destination and s.open_until > :now)"
         " limit 1"

@@ -139,7 +139,7 @@ class Admission:
                 self.deliveries.append((*told, _QUEUED, 0, now, now, None, None))
                 continue
             worker, until = handed.claim
-            self.deliveries.append((*told, _CLAIMED, 1, now, now, until, worker))
+            self.deliveries.append((*told, _CLAIMED, 1, now, None, until, worker))
             claimed = Claimed._make((
                 delivery_id, lead_id, person_id, route.purpose, pseudonym, 1, *committed[4:9], one.received_at,
                 sealed.envelope, key.wrapped, key.key_version, consent_id, *agreed[3:-1],
@@ -187,6 +187,7 @@ class Admission:
         people.add_identifiers(tx, self._identifiers)
         leads.add(tx, self._leads, self._consents)
         outbox.add(tx, self.deliveries)
+        outbox.add_hand_overs(tx, [(name, *each.span, *each.claim) for name, each in self.express.items() if each.records])
         inbox.decide_admitted(tx, self.admitted, at=self.now)
         inbox.decide_otherwise(tx, self._otherwise, at=self.now)
         log.append(tx, self.recorder.leaves)

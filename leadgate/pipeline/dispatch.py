@@ -29,7 +29,7 @@ from leadgate.pipeline import turn as turns
 from leadgate.pipeline.counts import DispatchCount, Tally
 from leadgate.pipeline.doubt import Doubts
 from leadgate.pipeline.heap import quiet_heap
-from leadgate.pipeline.opening import HandOver, InHand, Opened, Opener
+from leadgate.pipeline.opening import HandOver, Opened, Opener
 from leadgate.pipeline.outcome import Outcomes
 from leadgate.storage import log, outbox, throttle
 from leadgate.storage.clock import from_micros, to_micros
@@ -48,7 +48,7 @@ class _Round:
     failures: int
     lease_until: datetime
     full: bool = False  # more may be due
-    in_hand: Mapping[str, InHand] = field(default_factory=dict)
+    handed: HandOver | None = None  # by admission, if it was not claimed here
     patience: float = math.inf  # until when (time.monotonic) a call may begin
     code: str | None = None
     stop: DeliveryError | None = None
@@ -171,7 +171,7 @@ class Dispatcher:
         After ``seconds`` no further call is begun: the rest is queued.
         """
         patience, until = time.monotonic() + seconds, from_micros(handed.claim.until)
-        turn = _Round(handed.claim.worker, self._outcomes(), 0, until, in_hand=handed.records, patience=patience)
+        turn = _Round(handed.claim.worker, self._outcomes(), 0, until, handed=handed, patience=patience)
         self._work_off([each.claimed for each in handed.records.values()], turn)
         well = turn.stop is None and not turn.rest and not turn.failures and time.monotonic() < patience
         return turn.count, well
@@ -264,9 +264,10 @@ class Dispatcher:
         now = self._clock()
         with self._ledger.glance() as tx:
             withdrawn, erased = self._opener.second_look(tx, batch)
-        if not turn.in_hand:
+        if turn.handed is None:
             self._vault.expect([(one.wrapped_key, one.key_version) for one in batch])
-        every = self._opener.open_batch(batch, withdrawn=withdrawn, erased=erased, now=now, in_hand=turn.in_hand)
+        in_hand = turn.handed.records if turn.handed else {}
+        every = self._opener.open_batch(batch, withdrawn=withdrawn, erased=erased, now=now, in_hand=in_hand)
         ready: list[Opened] = []
         for one, opened in zip(batch, every, strict=True):
             if isinstance(opened, str):
@@ -291,6 +292,8 @@ class Dispatcher:
 
         def work(tx: Transaction) -> set[str]:
             mine = outbox.settle(tx, turn.worker, outcomes.rows)
+            if turn.handed is not None and len(outcomes.rows) == len(turn.handed.records):
+                outbox.end_hand_over(tx, destination=self.destination, first_id=turn.handed.span[0])
             log.append(tx, outcomes.leaves(mine, at=now))
             throttle.record(
                 tx,

@@ -83,6 +83,11 @@ class HandOver(NamedTuple):
     claim: Claim
     records: dict[str, InHand]
 
+    @property
+    def span(self) -> tuple[str, str]:
+        """The first and the last of their ids. Raises ValueError if there are none."""
+        return min(self.records), max(self.records)
+
 
 _NOTHING_IN_HAND: Final[Mapping[str, InHand]] = MappingProxyType({})
 

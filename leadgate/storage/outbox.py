@@ -2,6 +2,9 @@
 
 A row is claimed with a lease before anything is sent, so a worker that dies leaves a mark: an expired lease means nobody knows
 whether the record arrived.
+
+What is claimed at birth is not due before its outcome, and is left out of the index of what is due: one row of ``hand_over``
+speaks for the batch, and Postgres writes the outcomes in place.
 """
 
 from __future__ import annotations
@@ -91,9 +94,31 @@ _CLAIMED = (
 )
 
 
+#: The deliveries ``d`` that a hand-over ``h`` still speaks for.
+IN_HAND = (
+    "d.delivery_id between h.first_id and h.last_id and d.destination = h.destination and d.worker = h.worker"
+    " and d.state = 'claimed'"
+)
+
+
 def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Queue deliveries, values in the order of the columns above; those of a claim are theirs who make it."""
+    """Queue deliveries, values in the order of the columns above. One that is claimed already has no ``not_before``, and a
+    hand-over in the same transaction.
+    """
     tx.insert("delivery", _DELIVERY_COLUMNS, rows)
+
+
+def add_hand_overs(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows are (destination, first delivery id, last delivery id, worker, lease_until)."""
+    tx.insert("hand_over", ("destination", "first_id", "last_id", "worker", "lease_until"), rows)
+
+
+def end_hand_over(tx: Transaction, *, destination: str, first_id: str) -> None:
+    """Each of its deliveries has an outcome, or is due again, in this transaction."""
+    tx.run("delete from hand_over where destination = :name and first_id = :first", name=destination, first=first_id)
+
+
+_LAPSED = "h.destination = :destination and h.lease_until <= :now"
 
 
 def _skip(tx: Transaction) -> str:
@@ -174,7 +199,27 @@ def expire_leases(tx: Transaction, *, destination: str, now: int, look_at: int) 
         now=now,
         look_at=look_at,
     )
+    if tx.rows(f"select 1 from hand_over h where {_LAPSED} limit 1", destination=destination, now=now):
+        rows += _expire_hand_overs(tx, destination=destination, now=now, look_at=look_at)
     return [Doubtful(delivery_id=row[0], lead_id=row[1], key=row[2], attempt=row[3]) for row in rows]
+
+
+def _expire_hand_overs(tx: Transaction, *, destination: str, now: int, look_at: int) -> list[Any]:
+    rows = tx.rows(
+        "update delivery set state = 'uncertain', reason = 'lease_expired', not_before = :look_at, lease_until = null"
+        f" where delivery_id in (select d.delivery_id from hand_over h join delivery d on {IN_HAND} where {_LAPSED}"
+        " and d.lease_until <= :now" + (" for update of d skip locked" if tx.postgres else "") + ")"
+        " returning delivery_id, lead_id, key, attempt",
+        destination=destination,
+        now=now,
+        look_at=look_at,
+    )
+    tx.run(
+        f"delete from hand_over as h where {_LAPSED} and not exists (select 1 from delivery d where {IN_HAND})",
+        destination=destination,
+        now=now,
+    )
+    return rows
 
 
 def claim_doubtful(tx: Transaction, *, destination: str, worker: str, limit: int, now: int, look_again: int) -> list[Doubtful]:
@@ -266,8 +311,10 @@ def due_counts(tx: Transaction, now: int) -> list[tuple[str, str, str, str, int,
     """(destination, brand, purpose, state, how many, how many of them due) of everything that is not final."""
     rows = tx.rows(
         "select d.destination, l.brand, d.purpose, d.state, count(*), sum(case when d.not_before <= :now then 1 else 0 end)"
-        " from delivery d join lead l on l.lead_id = d.lead_id where d.not_before is not null"
-        " group by 1, 2, 3, 4 order by 1, 2, 3, 4",
+        " from (select destination, lead_id, purpose, state, not_before from delivery where not_before is not null"
+        " union all select d.destination, d.lead_id, d.purpose, d.state, d.created_at from hand_over h"
+        f" join delivery d on {IN_HAND}) as d"
+        " join lead l on l.lead_id = d.lead_id group by 1, 2, 3, 4 order by 1, 2, 3, 4",
         now=now,
     )
     return [(row[0], row[1], row[2], row[3], int(row[4]), int(row[5])) for row in rows]
@@ -278,9 +325,10 @@ def destinations_with_work(tx: Transaction, now: int) -> list[str]:
     return [
         row[0]
         for row in tx.rows(
-            "select distinct destination from delivery d where not_before is not null"
+            "select distinct destination from (select destination from delivery where not_before is not null"
             " and ((state in ('queued', 'deferred', 'uncertain')"
-            " and not_before <= :now) or (state = 'claimed' and lease_until <= :now)) and not exists (select 1"
+            " and not_before <= :now) or (state = 'claimed' and lease_until <= :now))"
+            " union all select destination from hand_over where lease_until <= :now) as d where not exists (select 1"
             " from destination_state s where s.destination = d.destination and s.open_until > :now) order by destination",
             now=now,
         )

@@ -57,7 +57,7 @@ def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
 
 def add_identifiers(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
     """Rows are (digest, person_id, kind, key_version)."""
-    tx.insert("identifier", ("digest", "person_id", "kind", "key_version"), rows)
+    tx.insert("identifier", ("digest", "person_id", "kind", "key_version"), sorted(rows))
 
 
 def withdrawals(tx: Transaction, person_ids: Iterable[str]) -> dict[str, dict[str, int]]:

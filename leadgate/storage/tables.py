@@ -149,7 +149,7 @@ delivery = Table(
     Column("state", Word, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("created_at", Micros, nullable=False),
-    Column("not_before", Micros),  # null once the outcome is final
+    Column("not_before", Micros),  # null once the outcome is final, and while a ``hand_over`` speaks for the delivery
     Column("lease_until", Micros),
     Column("worker", Word),
     Column("decided_at", Micros),
@@ -161,6 +161,18 @@ delivery = Table(
 )
 # Claiming changes none of these columns, so that Postgres can update the row in place (heap-only tuple).
 _index("delivery_due", delivery.c.destination, delivery.c.not_before, only="not_before is not null")
+
+#: What one batch of admission gave to one destination while it was in hand: the claimed deliveries of ``worker`` between two
+#: ids. It stands for their entries in ``delivery_due``, and goes when their outcomes are written.
+hand_over = Table(
+    "hand_over",
+    metadata,
+    Column("destination", Word, primary_key=True),
+    Column("first_id", Id, primary_key=True),
+    Column("last_id", Id, nullable=False),
+    Column("worker", Word, nullable=False),
+    Column("lease_until", Micros, nullable=False),
+)
 
 #: Leaves that are committed with their state but not yet ordered; the integrator moves them to ``audit_leaf``.
 #: ``about`` is the lead, or the submission as long as there is no lead: what a trace looks for.

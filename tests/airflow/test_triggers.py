@@ -159,6 +159,16 @@ def test_a_destination_that_is_being_served_needs_nobody_else(database: Database
     assert _answer(Question.OUTBOX)
 
 
+@pytest.mark.parametrize(("lease_until", "due"), [(_FUTURE, False), (_PAST, True)])
+def test_what_admission_had_in_hand_wakes_dispatch_when_its_lease_is_over(
+    database: Database, lease_until: int, *, due: bool
+) -> None:
+    handed = _DELIVERY.format(state="claimed", not_before="null", lease_until=lease_until)
+    columns = "destination, first_id, last_id, worker, lease_until"
+    database.write(handed, f"insert into hand_over ({columns}) values ('crm', 'd1', 'd1', 'w', {lease_until})")
+    assert _answer(Question.OUTBOX) is due
+
+
 def test_what_was_queued_this_moment_is_left_to_admit(database: Database) -> None:
     database.write(_DELIVERY.format(state="queued", not_before=time.time_ns() // 1000, lease_until="null"))
     assert not _answer(Question.OUTBOX)

@@ -58,6 +58,7 @@ def test_what_is_admitted_is_accepted_everywhere_when_admission_is_done(house: T
     for name in BOTH:
         assert (house.states(name), _held(house, name)) == ({"accepted": 8}, (8, []))
     assert house.house.destinations() == []
+    assert house.rows("select count(*) from hand_over") == [(0,)], "nothing is left in hand"
     assert house.verified().ok
 
 
@@ -105,7 +106,7 @@ def test_what_is_handed_over_is_what_a_claim_would_read(house: TestHouse) -> Non
     for name in BOTH:
         in_hand = {one.claimed.delivery_id: one.claimed for one in handed[name].records.values()}
         assert len(in_hand) == 3
-        house.run("update delivery set state = 'queued', attempt = 0 where destination = :name", name=name)
+        house.run("update delivery set state = 'queued', attempt = 0, not_before = 0 where destination = :name", name=name)
         now = to_micros(house.clock.now)
         with house.transaction() as tx:
             read = outbox.claim(tx, destination=name, worker="w", limit=9, now=now, lease_until=now + 1)

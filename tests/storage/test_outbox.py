@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leadgate.storage import leads, outbox, people, throttle
+from leadgate.storage import leads, outbox, people, reports, throttle
 from leadgate.storage.engine import Ledger, Transaction
 from leadgate.storage.ids import new_ids
 from schemas.vocabulary import Outcome
@@ -201,3 +201,69 @@ def test_turns_are_shared_by_workers_at_once(ledger: Ledger) -> None:
     with ThreadPoolExecutor(3) as pool:
         turns = [turn for some in pool.map(take, range(3)) for turn in some]
     assert sorted(turn for turn in turns if turn is not None) == [7 * number for number in range(30)]
+
+
+# -- hand-overs -------------------------------------------------------------------------------------------------------------
+
+
+def _hand_over(ledger: Ledger, count: int, *, worker: str = "admits", destination: str = "crm") -> list[str]:
+    """Deliveries that were claimed when they were queued, as admission hands them over."""
+    ids = _queue(ledger, count, destination=destination)
+    with ledger.transaction() as tx:
+        rows = [(each, "claimed", None, _LEASE, worker) for each in ids]
+        columns = {"state": "text", "not_before": "bigint", "lease_until": "bigint", "worker": "text"}
+        tx.update("delivery", "delivery_id", columns, rows)
+        outbox.add_hand_overs(tx, [(destination, ids[0], ids[-1], worker, _LEASE)])
+    return ids
+
+
+def _expired(tx: Transaction, now: int) -> set[str]:
+    return {one.delivery_id for one in outbox.expire_leases(tx, destination="crm", now=now, look_at=_LEASE + 5)}
+
+
+def test_a_hand_over_that_lapsed_becomes_doubts(ledger: Ledger) -> None:
+    handed, other = _hand_over(ledger, 3), _hand_over(ledger, 2, worker="another")
+    elsewhere = _hand_over(ledger, 1, destination="elsewhere")
+    with ledger.transaction() as tx:
+        tx.run("update hand_over set lease_until = :later where first_id = :one", later=_LEASE + 1, one=other[0])
+        assert _expired(tx, _LEASE - 1) == set()
+        assert _expired(tx, _LEASE) == set(handed), "nobody else's, and nowhere else"
+        assert _expired(tx, _LEASE) == set()
+        assert {row[0] for row in tx.rows("select first_id from hand_over")} == {other[0], elsewhere[0]}
+        look: dict[str, Any] = {"destination": "crm", "limit": 9, "look_again": _LEASE + 100}
+        assert len(outbox.claim_doubtful(tx, worker="b", now=_LEASE + 5, **look)) == 3
+
+
+def test_a_hand_over_never_ends_a_lease_that_still_runs(ledger: Ledger) -> None:
+    first, second = _hand_over(ledger, 2)
+    with ledger.transaction() as tx:
+        tx.run("update delivery set lease_until = :later where delivery_id = :id", later=_LEASE + 1, id=second)
+        assert _expired(tx, _LEASE) == {first}
+        assert tx.rows("select first_id from hand_over") == [(first,)], "it still speaks for one"
+        assert _expired(tx, _LEASE + 1) == {second}
+        assert tx.rows("select first_id from hand_over") == []
+
+
+def test_what_was_settled_of_a_hand_over_is_no_doubt(ledger: Ledger) -> None:
+    one, two, three = _hand_over(ledger, 3)
+    with ledger.transaction() as tx:
+        settled = [_row(one, Outcome.ACCEPTED), _row(two, Outcome.QUEUED, not_before=_NOW)]
+        assert outbox.settle(tx, "admits", settled) == {one, two}
+        assert _claim(tx, "b") == {two}, "what was given back is anybody's"
+        assert _expired(tx, _LEASE) == {two, three}
+        assert outbox.settle(tx, "admits", [_row(three, Outcome.ACCEPTED)]) == {three}, "it was only slow"
+
+
+def test_what_is_in_hand_is_counted_and_becomes_work_when_it_lapses(ledger: Ledger) -> None:
+    handed = _hand_over(ledger, 3)
+    with ledger.transaction() as tx:
+        assert outbox.due_counts(tx, _NOW) == [("crm", "lada", "callback", "claimed", 3, 3)]
+        kind, waiting, received_at = reports.oldest_unanswered(tx) or ("", "", 0)
+        assert (kind, waiting in handed, received_at) == ("delivery", True, 5)
+        assert outbox.destinations_with_work(tx, _LEASE - 1) == []
+        assert outbox.destinations_with_work(tx, _LEASE) == ["crm"]
+        outbox.settle(tx, "admits", [_row(each, Outcome.ACCEPTED) for each in handed])
+        outbox.end_hand_over(tx, destination="crm", first_id=handed[0])
+        assert outbox.due_counts(tx, _NOW) == []
+        assert reports.oldest_unanswered(tx) is None
+        assert outbox.destinations_with_work(tx, _LEASE) == []
