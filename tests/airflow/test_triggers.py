@@ -31,6 +31,9 @@ _TELLING = (
     "insert into telling (delivery_id, lead_id, person_id, destination, purpose, key, cause, wants, state, attempt, created_at,"
     " not_before) values ('d1', 'l1', 'p1', 'crm', 'callback', 'k1', 'withdrawal', 'erase', '{state}', 0, 0, {not_before})"
 )
+_HAND_OVER = (
+    "insert into hand_over (destination, first_id, last_id, worker, lease_until) values ('crm', 'd1', 'd1', 'w', {lease_until})"
+)
 _BREAKER = "insert into destination_state (destination, failures, open_until, next_call_at) values ('crm', 3, {open_until}, 0)"
 _PAST = 1
 _FUTURE = 4_000_000_000_000_000
@@ -164,8 +167,7 @@ def test_what_admission_had_in_hand_wakes_dispatch_when_its_lease_is_over(
     database: Database, lease_until: int, *, due: bool
 ) -> None:
     handed = _DELIVERY.format(state="claimed", not_before="null", lease_until=lease_until)
-    columns = "destination, first_id, last_id, worker, lease_until"
-    database.write(handed, f"insert into hand_over ({columns}) values ('crm', 'd1', 'd1', 'w', {lease_until})")
+    database.write(handed, _HAND_OVER.format(lease_until=lease_until))
     assert _answer(Question.OUTBOX) is due
 
 
