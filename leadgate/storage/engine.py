@@ -81,13 +81,16 @@ class Ledger:
 
     @contextmanager
     def glance(self) -> Iterator[Transaction]:
-        """For a single question about a few rows, in the middle of other work: a ``snapshot`` without what prepares it."""
+        """For a single question about a few rows, in the middle of other work: a ``snapshot`` without what prepares it.
+
+        On Postgres without a transaction around it: its rollback would also throw away every statement the driver prepared.
+        """
         if not self.postgres:
             with self.snapshot() as tx:
                 yield tx
             return
         try:
-            with self.engine.connect() as connection:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 yield Transaction(connection, postgres=True)
         except SQLAlchemyError as error:
             raise translated(error) from None

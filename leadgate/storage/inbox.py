@@ -59,10 +59,8 @@ def decide_admitted(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: int
     Rows are (submission_id, kind, brand, person_id, lead_id).
     """
     emptied = dict.fromkeys(("findings", "wrapped_key", "sealed"), "null")
-    always = {"state": "'admitted'", "decided_at": str(at), **emptied}
-    tx.update(
-        "submission", "submission_id", dict.fromkeys(("kind", "brand", "person_id", "lead_id"), "text"), rows, always=always
-    )
+    columns = {**dict.fromkeys(("kind", "brand", "person_id", "lead_id"), "text"), "decided_at": "bigint"}
+    tx.update("submission", "submission_id", columns, [(*row, at) for row in rows], always={"state": "'admitted'", **emptied})
 
 
 def decide_otherwise(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: int) -> None:
