@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from leadgate.storage import inbox, people, properties
 from leadgate.storage.clock import from_micros, to_micros
 from leadgate.storage.engine import Ledger, RaceError
-from leadgate.storage.ids import new_ids
+from leadgate.storage.ids import new_ids, stream_of_ids
 from schemas.errors import StorageUnavailableError
 
 _ROOT = Path(__file__).parents[2]
@@ -66,6 +67,12 @@ def test_ids_are_uuid7_unique_and_sort_by_time(count: int, micros: int) -> None:
 def test_more_ids_than_fit_a_millisecond_still_ascend() -> None:
     ids = new_ids(10_000, 0)
     assert ids == sorted(set(ids))
+
+
+def test_a_stream_of_ids_ascends_over_its_blocks_and_over_a_millisecond() -> None:
+    ids = list(islice(stream_of_ids(0, block=700), 10_000))
+    assert ids == sorted(set(ids))
+    assert [each[:18] for each in ids] == [each[:18] for each in new_ids(10_000, 0)], "as if they had been made at once"
 
 
 # -- transactions --------------------------------------------------------------------------------------------------------------
