@@ -18,7 +18,7 @@ against the schemas and the consent, and admits it (the identity is sealed, one 
 it into quarantine (a person may mend it) or refuses it. It ends when the inbox is empty or its time is up.
 
 What is admitted is sent at once (*express*), to every destination that is well. `leadgate_dispatch` has all the others: with an
-outage since the last success, with a rate limit, without credentials, slower than a second for a batch. Their trouble never
+outage since the last success, with a rate limit, without credentials, slower than two seconds for a batch. Their trouble never
 makes this DAG red. `accepted` counts what has arrived that way; `delivery.express: false` in `leadgate.yaml` switches it off.
 
 ### What late means

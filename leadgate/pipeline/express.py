@@ -20,7 +20,7 @@ from leadgate.storage import throttle
 from leadgate.storage.engine import Transaction
 
 #: Seconds that a destination may take for what one batch of admission sends it. A call that has begun is waited for.
-PATIENCE: Final = 1.0
+PATIENCE: Final = 2.0
 
 
 class Express:
