@@ -56,7 +56,7 @@ def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
 
 
 def add_identifiers(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Rows are (digest, person_id, kind, key_version)."""
+    """Rows are (digest, person_id, kind, key_version); written in the order of the index, whose pages then stay at hand."""
     tx.insert("identifier", ("digest", "person_id", "kind", "key_version"), sorted(rows))
 
 
