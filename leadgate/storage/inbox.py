@@ -68,8 +68,8 @@ def decide_otherwise(tx: Transaction, rows: Sequence[tuple[Any, ...]], *, at: in
 
     Rows are (submission_id, state, kind, brand, person_id, findings).
     """
-    columns = dict.fromkeys(("state", "kind", "brand", "person_id", "findings"), "text")
-    tx.update("submission", "submission_id", columns, rows, always={"lead_id": "null", "decided_at": str(at)})
+    columns = {**dict.fromkeys(("state", "kind", "brand", "person_id", "findings"), "text"), "decided_at": "bigint"}
+    tx.update("submission", "submission_id", columns, [(*row, at) for row in rows], always={"lead_id": "null"})
 
 
 def waits(tx: Transaction) -> bool:

@@ -101,6 +101,13 @@ IN_HAND = (
 )
 
 
+#: Deliveries without a final outcome: what is due some day, and what is in hand.
+NOT_FINAL = (
+    "select d.* from delivery d where d.not_before is not null"
+    f" union all select d.* from hand_over h join delivery d on {IN_HAND}"
+)
+
+
 def add(tx: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
     """Queue deliveries, values in the order of the columns above. One that is claimed already has no ``not_before``, and a
     hand-over in the same transaction.
@@ -310,11 +317,9 @@ def requeue(tx: Transaction, delivery_ids: Sequence[str], *, now: int) -> set[st
 def due_counts(tx: Transaction, now: int) -> list[tuple[str, str, str, str, int, int]]:
     """(destination, brand, purpose, state, how many, how many of them due) of everything that is not final."""
     rows = tx.rows(
-        "select d.destination, l.brand, d.purpose, d.state, count(*), sum(case when d.not_before <= :now then 1 else 0 end)"
-        " from (select destination, lead_id, purpose, state, not_before from delivery where not_before is not null"
-        " union all select d.destination, d.lead_id, d.purpose, d.state, d.created_at from hand_over h"
-        f" join delivery d on {IN_HAND}) as d"
-        " join lead l on l.lead_id = d.lead_id group by 1, 2, 3, 4 order by 1, 2, 3, 4",
+        "select d.destination, l.brand, d.purpose, d.state, count(*),"
+        " sum(case when coalesce(d.not_before, d.created_at) <= :now then 1 else 0 end)"
+        f" from ({NOT_FINAL}) as d join lead l on l.lead_id = d.lead_id group by 1, 2, 3, 4 order by 1, 2, 3, 4",
         now=now,
     )
     return [(row[0], row[1], row[2], row[3], int(row[4]), int(row[5])) for row in rows]

@@ -77,9 +77,8 @@ def oldest_unanswered(tx: Transaction) -> tuple[str, str, int] | None:
     rows = tx.rows(
         "select kind, id, received_at from ("
         " select 'submission' as kind, submission_id as id, received_at from submission where state = 'received'"
-        " union all select 'delivery', d.delivery_id, l.received_at from delivery d join lead l on l.lead_id = d.lead_id"
-        " where d.not_before is not null union all select 'delivery', d.delivery_id, l.received_at from hand_over h"
-        f" join delivery d on {outbox.IN_HAND} join lead l on l.lead_id = d.lead_id) as waiting order by received_at limit 1"
+        f" union all select 'delivery', d.delivery_id, l.received_at from ({outbox.NOT_FINAL}) as d"
+        " join lead l on l.lead_id = d.lead_id) as waiting order by received_at limit 1"
     )
     return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
 
